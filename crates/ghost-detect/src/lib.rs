@@ -1,0 +1,1 @@
+//! Features over windows to behaviours, roles, zones and brands.

@@ -1,0 +1,1 @@
+//! Features or text to shapes and vectors: glossary, field rows, models.

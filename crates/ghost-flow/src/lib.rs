@@ -1,0 +1,1 @@
+//! Headers to features: the bounded flow table; time is an argument.

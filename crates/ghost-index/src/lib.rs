@@ -1,0 +1,1 @@
+//! Logged lines to points: the embedded engine and an in-memory oracle.

@@ -1,0 +1,1 @@
+//! Events to events.jsonl: the hash chain, segments, durability, recovery, verification.

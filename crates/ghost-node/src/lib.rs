@@ -1,0 +1,1 @@
+//! The one place that joins the stages: config, limits, queues, import, facade.

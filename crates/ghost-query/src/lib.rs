@@ -1,0 +1,1 @@
+//! Words or an example to an answer: understanding, search, ranking, reasons.

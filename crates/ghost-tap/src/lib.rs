@@ -1,0 +1,1 @@
+//! Frames in: capture files told by content, streamed in bounded memory.

@@ -1,0 +1,14 @@
+//! Octets to headers, applications and names.
+//!
+//! [`parse`] reads one frame to its outermost IP header and transport, and to inner headers as
+//! fields of the outer ones. A [`Dissector`] follows one flow's payloads until it knows the
+//! application and has told its names to a [`Sink`].
+//!
+//! **Invariant:** this crate does no I/O, reads no clock, has no unsafe code, and does not panic on
+//! any input. It allocates nothing for a packet that brings no new name.
+
+mod field;
+mod packet;
+
+pub use field::{Field, LearnedFrom, Sink, fields};
+pub use packet::{Arp, Direction, Fragment, Inner, Ip, LinkType, Packet, Transport};

@@ -1,0 +1,1 @@
+//! Clock and disk as arguments: the real ones, and seeded simulated ones.
