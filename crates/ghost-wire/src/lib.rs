@@ -8,6 +8,7 @@
 //! any input. It allocates nothing for a packet that brings no new name.
 
 mod field;
+mod names;
 mod packet;
 
 pub use field::{Field, LearnedFrom, Sink, fields};
