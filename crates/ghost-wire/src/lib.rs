@@ -7,9 +7,11 @@
 //! **Invariant:** this crate does no I/O, reads no clock, has no unsafe code, and does not panic on
 //! any input. It allocates nothing for a packet that brings no new name.
 
+mod app;
 mod field;
 mod names;
 mod packet;
 
+pub use app::App;
 pub use field::{Field, LearnedFrom, Sink, fields};
 pub use packet::{Arp, Direction, Fragment, Inner, Ip, LinkType, Packet, Transport};
