@@ -107,7 +107,8 @@ fn value(row: &Row, column: &str) -> String {
 
 /// One cell, guarded and quoted as needed.
 fn cell(text: &str) -> String {
-    let guarded = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠']);
+    let guarded =
+        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠']);
     let mut shown = safe::terminal(text);
     if guarded {
         shown.insert(0, '\'');

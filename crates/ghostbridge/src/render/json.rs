@@ -50,8 +50,7 @@ fn object(out: &mut impl Write, line: &[u8], hit: Option<Hit<'_>>) -> io::Result
     if let Some(id) = hit.query_id {
         tail.push_str(&format!(",\"query_id\":{}", Value::from(id)));
     }
-    // The ghost object stands last in every line, so both additions go before its end.
-    if let Some(body) = text.strip_suffix("}}") {
+    if let Some(body) = open_end(text) {
         spelled(out, &format!("{body},\"score\":{score},\"why\":{why}}}{tail}}}"))
     } else {
         let mut value: Value = serde_json::from_str(text)?;
@@ -67,6 +66,15 @@ fn object(out: &mut impl Write, line: &[u8], hit: Option<Hit<'_>>) -> io::Result
         }
         spelled(out, &value.to_string())
     }
+}
+
+/// The line without its last two braces, where it ends as the log writes it: with the `ghost`
+/// object, and that with the digest of the line before. Only there may bytes be added unparsed.
+fn open_end(text: &str) -> Option<&str> {
+    let body = text.strip_suffix("}}")?;
+    let (head, digest) = body.strip_suffix('"')?.rsplit_once("\"prev\":\"")?;
+    let whole = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    (whole && head.ends_with(',')).then_some(body)
 }
 
 /// Four decimals are what a rank can be told by; more would be noise of the platform.
@@ -111,7 +119,10 @@ mod tests {
     fn a_hit_carries_score_reasons_rank_and_query() {
         let why = ["app ssh".to_owned(), "a \"quoted\" name".to_owned()];
         let hit = Hit { score: 0.123_456, why: &why, rank: 2, query_id: Some("d01") };
-        for logged in [r#"{"a":1,"ghost":{"seq":7}}"#, r#"{"a":1,"ghost":{"seq":7},"z":2}"#] {
+        let digest = "0f".repeat(32);
+        let as_logged = format!(r#"{{"a":1,"ghost":{{"seq":7,"prev":"{digest}"}}}}"#);
+        let other = [r#"{"a":1,"ghost":{"seq":7},"z":2}"#, r#"{"ghost":{"seq":7},"z":{"y":1}}"#];
+        for logged in other.into_iter().chain([as_logged.as_str()]) {
             let value: Value = serde_json::from_str(&printed(logged, Some(hit))).unwrap();
             assert_eq!(value["rank"], 2);
             assert_eq!(value["query_id"], "d01");

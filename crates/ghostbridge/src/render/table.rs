@@ -85,7 +85,7 @@ impl Table {
             row.name(),
             row.behaviours().join(","),
         ]);
-        let cells = cells.iter().map(|c| safe::terminal(c)).collect();
+        let cells: Vec<_> = cells.iter().map(|c| safe::terminal(c)).collect();
         let why = hit.filter(|h| !h.why.is_empty()).map(|h| safe::terminal(&h.why.join("; ")));
         if let Some(widths) = &self.settled {
             return self.line(out, widths, &cells, why.as_deref());
@@ -104,7 +104,7 @@ impl Table {
     /// Writes the header and what was held back.
     fn settle(&mut self, out: &mut impl Write) -> io::Result<()> {
         let widths = self.widths();
-        let titles = self.columns.iter().map(|c| c.title.to_owned()).collect();
+        let titles: Vec<_> = self.columns.iter().map(|c| c.title.to_owned()).collect();
         self.line(out, &widths, &titles, None)?;
         for (cells, why) in std::mem::take(&mut self.held) {
             self.line(out, &widths, &cells, why.as_deref())?;
@@ -143,7 +143,7 @@ impl Table {
         &self,
         out: &mut impl Write,
         widths: &[usize],
-        cells: &Vec<String>,
+        cells: &[String],
         why: Option<&str>,
     ) -> io::Result<()> {
         let mut text = String::new();
