@@ -9,7 +9,12 @@ pub(crate) fn looks_like(_bytes: &[u8]) -> bool {
 pub(crate) struct DtlsState;
 
 impl DtlsState {
-    pub(crate) fn datagram(&mut self, _dir: Direction, _bytes: &[u8], _sink: &mut dyn Sink) -> Feed {
+    pub(crate) fn datagram(
+        &mut self,
+        _dir: Direction,
+        _bytes: &[u8],
+        _sink: &mut dyn Sink,
+    ) -> Feed {
         Feed::NotMine
     }
 }

@@ -12,13 +12,20 @@
 pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod dtls;
+mod hello;
 pub(crate) mod http;
 pub(crate) mod http2;
+mod ja;
+#[cfg(test)]
+pub(crate) mod kept;
+mod limits;
 pub(crate) mod netbios;
 pub(crate) mod quic;
+mod read;
 pub(crate) mod ssdp;
 pub(crate) mod ssh;
 pub(crate) mod tls;
+mod x509;
 
 /// What a state says to a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
