@@ -231,9 +231,12 @@ impl TlsState {
                 messages = step;
             }
             let unread = messages.len();
-            if spanning.is_empty() {
-                spanning.extend_from_slice(messages.rest());
+            if unread == 0 {
+                spanning.clear();
                 done = 0;
+            } else if spanning.is_empty() {
+                let from = here.len() - unread;
+                spanning.extend_from_slice(here.get(from..).unwrap_or(&[]));
             } else {
                 done = spanning.len() - unread;
             }
