@@ -9,6 +9,7 @@
 mod behaviour;
 mod digest;
 mod features;
+pub mod line;
 mod party;
 mod shape;
 mod time;
@@ -21,4 +22,4 @@ pub use features::{
 };
 pub use party::{Party, Role, Zone};
 pub use shape::{Priority, Seq, ShapeId, Tier, VECTOR_DIMENSIONS, Vector};
-pub use time::Timestamp;
+pub use time::{TIMESTAMP_TEXT_BYTES, Timestamp};

@@ -1,0 +1,351 @@
+//! The flow line: everything that was seen of one flow, in EVE's places.
+//!
+//! Facts that are absent, zero or unknown are left out. Times are in microseconds as EVE has them;
+//! the nanoseconds below stand in `ghost.start_ns` and `ghost.end_ns`, so that no precision is lost.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::names::Sorted;
+use super::proto::proto_name;
+use super::{FORMAT_VERSION, NAMES_BYTES_MAX, TUNNELS_MAX, text};
+use crate::{
+    AppBy, EndReason, Features, Party, Priority, Proto, Role, Seq, ShapeId, Stats, Subject, Tcp,
+    TcpState, Tunnel, Zone,
+};
+
+/// Where the frames came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Source<'a> {
+    pub pcap_filename: Option<&'a str>,
+    pub in_iface: Option<&'a str>,
+    /// The sequence number of the `import` line that began this import.
+    pub import: Option<Seq>,
+}
+
+/// Appends the body of a flow's line.
+pub fn flow_body(
+    out: &mut Vec<u8>,
+    f: &Features,
+    source: &Source<'_>,
+    shape: ShapeId,
+    prio: Priority,
+) {
+    out.reserve(1280);
+    out.extend_from_slice(b"{\"timestamp\":");
+    text::timestamp(out, f.last);
+    text::key(out, "flow_id");
+    text::number(out, flow_id(f));
+    text::word(out, "event_type", if f.subject == Subject::Packet { "packet" } else { "flow" });
+    text::field(out, "in_iface", source.in_iface.unwrap_or_default());
+    text::field(out, "pcap_filename", source.pcap_filename.unwrap_or_default());
+    if let Some(ip) = f.src_ip {
+        text::key(out, "src_ip");
+        text::address(out, ip);
+    }
+    text::count(out, "src_port", f.src_port.into());
+    if let Some(ip) = f.dst_ip {
+        text::key(out, "dest_ip");
+        text::address(out, ip);
+    }
+    text::count(out, "dest_port", f.dst_port.into());
+    text::word(out, "proto", &proto_name(f.proto));
+    if let Some((kind, code)) = f.icmp {
+        text::key(out, "icmp_type");
+        text::number(out, kind);
+        text::key(out, "icmp_code");
+        text::number(out, code);
+    }
+    text::word(out, "app_proto", f.app);
+    if let Some(id) = &f.community_id {
+        text::key(out, "community_id");
+        community_id(out, id);
+    }
+    if f.vlans.count > 0 {
+        text::key(out, "vlan");
+        out.push(b'[');
+        for id in f.vlans.as_slice() {
+            text::item(out);
+            text::number(out, *id);
+        }
+        out.push(b']');
+    }
+    if f.src_mac.is_some() || f.dst_mac.is_some() {
+        text::key(out, "ether");
+        out.push(b'{');
+        for (name, mac) in [("src_mac", f.src_mac), ("dest_mac", f.dst_mac)] {
+            if let Some(mac) = mac {
+                text::key(out, name);
+                text::mac(out, mac);
+            }
+        }
+        out.push(b'}');
+    }
+    counters(out, f);
+    if let Some(tcp) = &f.tcp {
+        self::tcp(out, tcp);
+    }
+    tunnels(out, &f.tunnels);
+    let mut names = Sorted::new(&f.names, NAMES_BYTES_MAX);
+    names.write_top(out);
+    ghost(out, f, source, shape, prio, &mut names);
+}
+
+fn counters(out: &mut Vec<u8>, f: &Features) {
+    text::key(out, "flow");
+    out.push(b'{');
+    text::key(out, "pkts_toserver");
+    text::number(out, f.to_server.packets);
+    text::key(out, "pkts_toclient");
+    text::number(out, f.to_client.packets);
+    text::key(out, "bytes_toserver");
+    text::number(out, f.to_server.bytes);
+    text::key(out, "bytes_toclient");
+    text::number(out, f.to_client.bytes);
+    text::key(out, "start");
+    text::timestamp(out, f.first);
+    text::key(out, "end");
+    text::timestamp(out, f.last);
+    text::key(out, "age");
+    text::number(out, f.duration_ns() / 1_000_000_000);
+    text::word(out, "state", state(f));
+    text::word(out, "reason", reason(f.end));
+    out.push(b'}');
+}
+
+/// EVE's three states.
+fn state(f: &Features) -> &'static str {
+    let answered = f.to_client.packets > 0;
+    match f.tcp.map(|t| t.state) {
+        Some(TcpState::SynSent | TcpState::SynRecv) => "new",
+        Some(TcpState::Established) => "established",
+        Some(TcpState::FinWait | TcpState::Closed | TcpState::Reset) => "closed",
+        Some(TcpState::None) | None => {
+            if answered {
+                "established"
+            } else {
+                "new"
+            }
+        }
+    }
+}
+
+fn reason(end: EndReason) -> &'static str {
+    match end {
+        EndReason::Closed => "closed",
+        EndReason::Idle => "timeout",
+        EndReason::Active => "active",
+        EndReason::Evicted => "forced",
+        EndReason::Shutdown => "shutdown",
+        EndReason::Update => "update",
+    }
+}
+
+fn tcp(out: &mut Vec<u8>, tcp: &Tcp) {
+    text::key(out, "tcp");
+    out.push(b'{');
+    for (name, flags) in
+        [("tcp_flags_ts", tcp.flags_to_server), ("tcp_flags_tc", tcp.flags_to_client)]
+    {
+        text::key(out, name);
+        out.push(b'"');
+        text::hex(out, &[flags]);
+        out.push(b'"');
+    }
+    let both = tcp.flags_to_server | tcp.flags_to_client;
+    for (bit, name) in [
+        (0x02, "syn"),
+        (0x01, "fin"),
+        (0x04, "rst"),
+        (0x08, "psh"),
+        (0x10, "ack"),
+        (0x20, "urg"),
+        (0x40, "ecn"),
+        (0x80, "cwr"),
+    ] {
+        if both & bit != 0 {
+            text::key(out, name);
+            out.extend_from_slice(b"true");
+        }
+    }
+    text::word(
+        out,
+        "state",
+        match tcp.state {
+            TcpState::None => "",
+            TcpState::SynSent => "syn_sent",
+            TcpState::SynRecv => "syn_recv",
+            TcpState::Established => "established",
+            TcpState::FinWait => "fin_wait",
+            TcpState::Closed => "closed",
+            TcpState::Reset => "reset",
+        },
+    );
+    text::count(out, "rtt_us", u64::from(tcp.rtt_server_us) + u64::from(tcp.rtt_client_us));
+    text::count(out, "rtt_server_us", tcp.rtt_server_us.into());
+    text::count(out, "retransmissions", tcp.retransmissions.into());
+    out.push(b'}');
+}
+
+fn tunnels(out: &mut Vec<u8>, tunnels: &[Tunnel]) {
+    let Some(first) = tunnels.first() else { return };
+    text::key(out, "tunnel");
+    tunnel(out, first);
+    if tunnels.len() > 1 {
+        text::key(out, "tunnels");
+        out.push(b'[');
+        for t in tunnels.iter().take(TUNNELS_MAX) {
+            text::item(out);
+            tunnel(out, t);
+        }
+        out.push(b']');
+    }
+}
+
+fn tunnel(out: &mut Vec<u8>, t: &Tunnel) {
+    out.push(b'{');
+    text::word(out, "kind", t.kind);
+    if let Some(id) = t.id {
+        text::key(out, "id");
+        text::number(out, id);
+    }
+    if let Some(ip) = t.src_ip {
+        text::key(out, "src_ip");
+        text::address(out, ip);
+    }
+    text::count(out, "src_port", t.src_port.into());
+    if let Some(ip) = t.dst_ip {
+        text::key(out, "dest_ip");
+        text::address(out, ip);
+    }
+    text::count(out, "dest_port", t.dst_port.into());
+    if t.src_ip.is_some() || t.proto != 0 {
+        text::word(out, "proto", &proto_name(Proto::Ip(t.proto)));
+    }
+    text::count(out, "packets", t.packets);
+    out.push(b'}');
+}
+
+fn ghost(
+    out: &mut Vec<u8>,
+    f: &Features,
+    source: &Source<'_>,
+    shape: ShapeId,
+    prio: Priority,
+    names: &mut Sorted<'_>,
+) {
+    text::key(out, "ghost");
+    out.extend_from_slice(b"{\"v\":");
+    text::number(out, FORMAT_VERSION);
+    text::word(out, "prio", prio.name());
+    text::key(out, "shape");
+    out.push(b'"');
+    text::hex(out, &shape.0.to_be_bytes());
+    out.push(b'"');
+    text::count(out, "import", source.import.unwrap_or(0));
+    text::word(
+        out,
+        "app_by",
+        match f.app_by {
+            AppBy::Nothing => "",
+            AppBy::Port => "port",
+            AppBy::Signature => "signature",
+        },
+    );
+    if !f.behaviours.is_empty() {
+        text::key(out, "behaviours");
+        out.push(b'[');
+        for name in f.behaviours.names() {
+            text::item(out);
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'"');
+        }
+        out.push(b']');
+    }
+    text::field(out, "brand", f.brand);
+    text::field(out, "category", f.category);
+    party(out, f.src, "src_role", "src_zone");
+    party(out, f.dst, "dest_role", "dest_zone");
+    text::field(out, "src_name", f.src_name.as_deref().unwrap_or_default());
+    text::field(out, "dest_name", f.dst_name.as_deref().unwrap_or_default());
+    stats(out, "sizes", &f.sizes);
+    stats(out, "gaps_us", &f.gaps_us);
+    text::count(out, "payload_toserver", f.to_server.payload_bytes);
+    text::count(out, "payload_toclient", f.to_client.payload_bytes);
+    text::count(out, "fragments", f.fragments.into());
+    text::count(out, "malformed", f.malformed.into());
+    if f.fingerprint != 0 {
+        text::key(out, "fingerprint");
+        out.push(b'"');
+        text::hex(out, &f.fingerprint.to_be_bytes());
+        out.push(b'"');
+    }
+    text::count(out, "start_ns", f.first.below_us().into());
+    text::count(out, "end_ns", f.last.below_us().into());
+    text::count(out, "tunnels_dropped", f.tunnels.len().saturating_sub(TUNNELS_MAX) as u64);
+    names.write_ghost(out);
+    text::count(out, "names_dropped", names.dropped);
+}
+
+fn party(out: &mut Vec<u8>, party: Party, role: &str, zone: &str) {
+    if party.role != Role::Unknown {
+        text::word(out, role, party.role.name());
+    }
+    if party.zone != Zone::Unknown {
+        text::word(out, zone, party.zone.name());
+    }
+}
+
+fn stats(out: &mut Vec<u8>, name: &str, stats: &Stats) {
+    if stats.count == 0 {
+        return;
+    }
+    text::key(out, name);
+    out.extend_from_slice(b"{\"min\":");
+    text::number(out, stats.min);
+    text::key(out, "max");
+    text::number(out, stats.max);
+    text::key(out, "mean");
+    text::tenths(out, stats.mean);
+    text::key(out, "sd");
+    text::tenths(out, stats.deviation());
+    out.push(b'}');
+}
+
+fn community_id(out: &mut Vec<u8>, id: &[u8; 20]) {
+    out.extend_from_slice(b"\"1:");
+    let mut text = [0; 28];
+    let used = STANDARD.encode_slice(id, &mut text).unwrap_or(0);
+    out.extend_from_slice(&text[..used]);
+    out.push(b'"');
+}
+
+/// A number that names the flow to EVE's readers: the same for the same conversation and start, at
+/// most 53 bits, as every JSON reader can hold. Not unique by promise: `ghost.seq` is.
+fn flow_id(f: &Features) -> u64 {
+    let words = f.community_id.map_or_else(
+        || {
+            let mac = |m: Option<crate::MacAddr>| {
+                let m = m.unwrap_or_default().0;
+                u64::from_be_bytes([0, 0, m[0], m[1], m[2], m[3], m[4], m[5]])
+            };
+            let proto = match f.proto {
+                Proto::Ip(n) => u64::from(n),
+                Proto::Ether(n) => 1 << 16 | u64::from(n),
+            };
+            mac(f.src_mac) ^ mac(f.dst_mac).rotate_left(17) ^ proto << 48
+        },
+        |id| u64::from_be_bytes([id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7]]),
+    );
+    let id = mix(words ^ mix(f.first.0.cast_unsigned())) >> 11;
+    id.max(1)
+}
+
+/// Spreads every bit over all others (the finisher of splitmix64).
+fn mix(mut x: u64) -> u64 {
+    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
+}

@@ -1,0 +1,229 @@
+//! JSON's smallest parts, appended to a buffer: keys, numbers, addresses, escaped text.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use crate::{MacAddr, Timestamp};
+
+/// A key, with the comma before it where one is due.
+pub(super) fn key(out: &mut Vec<u8>, name: &str) {
+    if !matches!(out.last(), Some(b'{')) {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// The comma before a list's next item.
+pub(super) fn item(out: &mut Vec<u8>) {
+    if !matches!(out.last(), Some(b'[')) {
+        out.push(b',');
+    }
+}
+
+pub(super) fn number(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// `name` with `value`, left out where 0.
+pub(super) fn count(out: &mut Vec<u8>, name: &str, value: u64) {
+    if value != 0 {
+        key(out, name);
+        number(out, value);
+    }
+}
+
+/// `name` with `value` as trusted text (a closed word: nothing to escape), left out where empty.
+pub(super) fn word(out: &mut Vec<u8>, name: &str, value: &str) {
+    if !value.is_empty() {
+        key(out, name);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+    }
+}
+
+/// One decimal: enough for a mean, and the same digits on every machine.
+pub(super) fn tenths(out: &mut Vec<u8>, value: f64) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let value = (value * 10.0).round() as u64;
+    number(out, value / 10);
+    if !value.is_multiple_of(10) {
+        out.push(b'.');
+        number(out, value % 10);
+    }
+}
+
+pub(super) fn timestamp(out: &mut Vec<u8>, at: Timestamp) {
+    out.push(b'"');
+    out.extend_from_slice(&at.text());
+    out.push(b'"');
+}
+
+pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+pub(super) fn mac(out: &mut Vec<u8>, mac: MacAddr) {
+    out.push(b'"');
+    for (i, byte) in mac.0.iter().enumerate() {
+        if i != 0 {
+            out.push(b':');
+        }
+        hex(out, &[*byte]);
+    }
+    out.push(b'"');
+}
+
+pub(super) fn address(out: &mut Vec<u8>, address: IpAddr) {
+    out.push(b'"');
+    match address {
+        IpAddr::V4(v4) => {
+            for (i, octet) in v4.octets().iter().enumerate() {
+                if i != 0 {
+                    out.push(b'.');
+                }
+                number(out, *octet);
+            }
+        }
+        // RFC 5952, as std writes it; writing into a Vec cannot fail.
+        IpAddr::V6(v6) => drop(write!(out, "{v6}")),
+    }
+    out.push(b'"');
+}
+
+/// Whether a character moves, hides or reorders what a person sees: it is never printed raw.
+#[must_use]
+pub fn hidden(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// First bytes of UTF-8 characters that may need an escape.
+const SUSPECT: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table[0x7f] = true;
+    // U+0080–U+00BF, U+0600–U+063F, U+1000–U+1FFF, U+2000–U+2FFF, U+F000–U+FFFF, planes 12–15.
+    table[0xc2] = true;
+    table[0xd8] = true;
+    table[0xe1] = true;
+    table[0xe2] = true;
+    table[0xef] = true;
+    table[0xf3] = true;
+    table
+};
+
+/// Untrusted text as a JSON string, quotes included.
+pub(super) fn text(out: &mut Vec<u8>, value: &str) {
+    out.push(b'"');
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|b| SUSPECT[usize::from(b)]) {
+        let (plain, tail) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let mut chars = tail.chars();
+        let Some(c) = chars.next() else { break };
+        escape(out, c);
+        rest = chars.as_str();
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.push(b'"');
+}
+
+fn escape(out: &mut Vec<u8>, c: char) {
+    match c {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        c if hidden(c) => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.extend_from_slice(b"\\u");
+                hex(out, &unit.to_be_bytes());
+            }
+        }
+        c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+/// `value` cut to at most `bytes_max` bytes, between characters.
+pub(super) fn cut(value: &str, bytes_max: usize) -> &str {
+    if value.len() <= bytes_max {
+        return value;
+    }
+    let end = (0..=bytes_max).rev().find(|i| value.is_char_boundary(*i)).unwrap_or(0);
+    &value[..end]
+}
+
+/// `name` with untrusted text, cut to what a line has room for; left out where empty.
+pub(super) fn field(out: &mut Vec<u8>, name: &str, value: &str) {
+    if !value.is_empty() {
+        key(out, name);
+        text(out, cut(value, super::TEXT_BYTES_MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(value: &str) -> String {
+        let mut out = Vec::new();
+        text(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_terminal_never_sees_a_raw_escape() {
+        assert_eq!(json("a\x1b[31m\u{9b}2J\x7f"), r#""a\u001b[31m\u009b2J\u007f""#);
+        assert_eq!(json("\u{202e}txt.exe\u{2028}"), r#""\u202etxt.exe\u2028""#);
+        assert_eq!(json("\"\\\n"), r#""\"\\\n""#);
+        assert_eq!(json("\u{e0041}"), r#""\udb40\udc41""#);
+        assert_eq!(json("żółć 東京 ✓ é"), "\"żółć 東京 ✓ é\"");
+    }
+
+    #[test]
+    fn any_text_survives_and_hides_nothing() {
+        bolero::check!().with_iterations(5_000).for_each(|bytes| {
+            let value = String::from_utf8_lossy(bytes);
+            let written = json(&value);
+            assert_eq!(serde_json::from_str::<String>(&written).unwrap(), value);
+            assert!(!written.chars().any(hidden), "{written:?}");
+        });
+    }
+
+    #[test]
+    fn every_hidden_character_is_escaped() {
+        for c in (0..=0x10_ffff).filter_map(char::from_u32).filter(|c| hidden(*c)) {
+            let written = json(&c.to_string());
+            assert!(written.is_ascii() && written.starts_with("\"\\"), "{c:?} {written}");
+        }
+    }
+
+    #[test]
+    fn a_mean_has_at_most_one_decimal() {
+        for (value, expected) in [(0.0, "0"), (1.25, "1.3"), (60.0, "60"), (1e6 / 3.0, "333333.3")]
+        {
+            let mut out = Vec::new();
+            tenths(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+        let mut out = Vec::new();
+        tenths(&mut out, f64::NAN);
+        assert_eq!(out, b"0");
+    }
+}
