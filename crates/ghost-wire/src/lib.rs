@@ -9,9 +9,15 @@
 
 mod app;
 mod field;
+mod ip;
+mod link;
 mod names;
 mod packet;
+mod parse;
+mod transport;
+mod tunnel;
 
 pub use app::App;
 pub use field::{Field, LearnedFrom, Sink, fields};
 pub use packet::{Arp, Direction, Fragment, Inner, Ip, LinkType, Packet, Transport};
+pub use parse::parse;

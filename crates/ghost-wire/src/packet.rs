@@ -20,6 +20,11 @@ pub enum LinkType {
     CiscoHdlc,
     Ieee80211,
     Radiotap,
+    /// Per-packet information, then the link type it names.
+    Ppi,
+    /// PPP behind one byte that tells the direction.
+    PppDirection,
+    FrameRelay,
     /// Not read: counted, never parsed.
     Other(u16),
 }
@@ -33,7 +38,8 @@ pub struct Packet<'a> {
     /// Outer first; a third tag and later are not kept.
     pub vlans: [u16; 2],
     pub vlan_count: u8,
-    /// Ethertype of the innermost tag; LLC: DSAP as 0x0000–0x00ff, or 0x0100 for SNAP-less oddities.
+    /// Ethertype of the innermost tag; LLC: DSAP as 0x0000–0x00ff (0x00aa: SNAP of a vendor, whose
+    /// `payload` begins with its OUI), or 0x0100 for 802.3 without LLC.
     pub ethertype: u16,
     pub ip: Option<Ip>,
     pub transport: Transport,
@@ -69,16 +75,35 @@ pub struct Fragment {
     pub more: bool,
 }
 
-/// The outermost transport header. A later fragment and a cut header have `None`.
+/// The outermost transport header. A later fragment and a header cut before its ports have `None`;
+/// one cut behind its ports has zeros for the rest, and its packet is `malformed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     None,
-    Tcp { src: u16, dst: u16, seq: u32, ack: u32, flags: u8, window: u16 },
-    Udp { src: u16, dst: u16 },
-    Sctp { src: u16, dst: u16 },
+    Tcp {
+        src: u16,
+        dst: u16,
+        seq: u32,
+        ack: u32,
+        flags: u8,
+        window: u16,
+    },
+    Udp {
+        src: u16,
+        dst: u16,
+    },
+    Sctp {
+        src: u16,
+        dst: u16,
+    },
     /// ICMP (proto 1) or ICMPv6 (proto 58); `payload` begins after the 8-byte header.
-    Icmp { kind: u8, code: u8 },
-    Igmp { kind: u8 },
+    Icmp {
+        kind: u8,
+        code: u8,
+    },
+    Igmp {
+        kind: u8,
+    },
 }
 
 /// Headers inside GRE, VXLAN, Geneve, IPIP, GTP-U, Teredo, …: fields of the outer flow.
@@ -94,6 +119,48 @@ pub struct Inner {
     pub dst_port: u16,
     /// Where the inner payload begins and ends within the outer packet's `payload`.
     pub payload: (u32, u32),
+}
+
+impl Packet<'_> {
+    /// A packet of which nothing is known yet.
+    pub(crate) const EMPTY: Packet<'static> = Packet {
+        macs: None,
+        vlans: [0; 2],
+        vlan_count: 0,
+        ethertype: 0,
+        ip: None,
+        transport: Transport::None,
+        payload: &[],
+        payload_cut: false,
+        fragment: None,
+        inner: None,
+        arp: None,
+        malformed: false,
+    };
+}
+
+impl LinkType {
+    /// The link type of a LINKTYPE_ number (of a capture file) or a DLT_ number, where they agree.
+    pub fn from_dlt(number: u32) -> Self {
+        match number {
+            0 => Self::Null,
+            1 => Self::Ethernet,
+            9 => Self::Ppp,
+            12 | 14 | 101 | 228 | 229 => Self::RawIp,
+            50 => Self::PppSerial,
+            51 => Self::PppEthernet,
+            104 => Self::CiscoHdlc,
+            105 => Self::Ieee80211,
+            107 => Self::FrameRelay,
+            108 => Self::Loop,
+            113 => Self::Sll,
+            127 => Self::Radiotap,
+            166 | 204 => Self::PppDirection,
+            192 => Self::Ppi,
+            276 => Self::Sll2,
+            other => Self::Other(u16::try_from(other).unwrap_or(u16::MAX)),
+        }
+    }
 }
 
 /// One ARP message.
