@@ -9,6 +9,7 @@
 
 mod app;
 mod field;
+pub mod filter;
 mod ip;
 mod link;
 mod names;

@@ -38,7 +38,7 @@ pub struct Packet<'a> {
     /// Outer first; a third tag and later are not kept.
     pub vlans: [u16; 2],
     pub vlan_count: u8,
-    /// Ethertype of the innermost tag; LLC: DSAP as 0x0000–0x00ff (0x00aa: SNAP of a vendor, whose
+    /// Ethertype behind the last tag (PPPoE and MPLS stay themselves); LLC: DSAP as 0x0000–0x00ff (0x00aa: SNAP of a vendor, whose
     /// `payload` begins with its OUI), or 0x0100 for 802.3 without LLC.
     pub ethertype: u16,
     pub ip: Option<Ip>,
@@ -137,6 +137,13 @@ impl Packet<'_> {
         arp: None,
         malformed: false,
     };
+
+    /// What stands here, where no ethertype has said it.
+    pub(crate) fn name(&mut self, ethertype: u16) {
+        if self.ethertype == 0 {
+            self.ethertype = ethertype;
+        }
+    }
 }
 
 impl LinkType {

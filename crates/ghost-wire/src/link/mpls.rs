@@ -25,11 +25,11 @@ pub(crate) fn stack<'a>(packet: &mut Packet<'a>, mut bytes: &'a [u8], depth: u8)
     // The first nibble tells IP; 0 is a pseudo-wire's control word, 1 its maintenance channel.
     match bytes.first().map(|byte| byte >> 4) {
         Some(4) if looks_like_v4(bytes) => {
-            packet.ethertype = ethernet::IPV4;
+            packet.name(ethernet::IPV4);
             ip::v4(packet, bytes, depth + 1);
         }
         Some(6) if bytes.len() >= 40 && !looks_like_frame(bytes) => {
-            packet.ethertype = ethernet::IPV6;
+            packet.name(ethernet::IPV6);
             ip::v6(packet, bytes, depth + 1);
         }
         Some(0) if !looks_like_frame(bytes) => match bytes.get(4..) {

@@ -40,15 +40,15 @@ pub(crate) fn frame<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], depth: u8) {
     }
     match protocol {
         0x0021 => {
-            packet.ethertype = ethernet::IPV4;
+            packet.name(ethernet::IPV4);
             ip::v4(packet, rest, depth + 1);
         }
         0x0057 => {
-            packet.ethertype = ethernet::IPV6;
+            packet.name(ethernet::IPV6);
             ip::v6(packet, rest, depth + 1);
         }
         0x0281 | 0x0283 => {
-            packet.ethertype = ethernet::MPLS;
+            packet.name(ethernet::MPLS);
             mpls::stack(packet, rest, depth + 1);
         }
         // Bridged: flags and MAC type before the frame.
