@@ -135,6 +135,11 @@ fn unknown(head: &[u8]) -> CaptureError {
             return CaptureError::OtherFormat { kind };
         }
     }
+    let magics = [b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4"];
+    if head.len() < 4 && magics.iter().any(|magic| magic.starts_with(head)) {
+        let (what, had) = ("the magic number", head.len() as u64);
+        return CaptureError::Truncated { what, packet: 1, at: 0, wanted: 4, had };
+    }
     let mut text = String::new();
     for byte in head.iter().take(8) {
         if !text.is_empty() {

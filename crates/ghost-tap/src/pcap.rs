@@ -100,11 +100,10 @@ impl Pcap {
             (versions as u16, (versions >> 16) as u16)
         };
         let lengths = match (major, minor) {
-            // AIX wrote 543.0 with today's order of lengths.
-            (543, 0) => Lengths::CapturedFirst,
             (2, 0..3) => Lengths::WireFirst,
             (2, 3) => Lengths::Either,
-            (2, _) => Lengths::CapturedFirst,
+            // Higher numbers were written too (AIX: 543.0), with today's records.
+            (2.., _) => Lengths::CapturedFirst,
             _ => return Err(CaptureError::Version { format: "pcap", major, minor, at: at + 4 }),
         };
         // The upper half holds the length of a frame check sequence, and reserved bits.
