@@ -55,6 +55,9 @@ pub mod fields {
     pub const HTTP_AGENT: Field = many("http.http_user_agent");
     pub const HTTP_STATUS: Field = many("http.status");
     pub const HTTP_CONTENT_TYPE: Field = many("http.http_content_type");
+    pub const SSH_CLIENT_PROTO: Field = one("ssh.client.proto_version");
+    pub const SSH_SERVER_PROTO: Field = one("ssh.server.proto_version");
+    /// What stands behind `SSH-2.0-` in the banner, comment included.
     pub const SSH_CLIENT: Field = one("ssh.client.software_version");
     pub const SSH_SERVER: Field = one("ssh.server.software_version");
     pub const SSH_HASSH: Field = one("ssh.client.hassh");

@@ -33,6 +33,9 @@ pub(super) const PATH_SEGMENTS_MAX: usize = 8;
 /// Cipher suites and extensions that enter a fingerprint; a hello of 16 KiB could hold thousands.
 pub(super) const FINGERPRINT_ITEMS_MAX: usize = 512;
 
+/// HPACK's table of earlier headers, SETTINGS_HEADER_TABLE_SIZE's default.
+pub(super) const HPACK_TABLE_OCTETS_MAX: usize = 4096;
+
 /// Decrypt attempts of one QUIC flow before it is left alone.
 pub(super) const QUIC_INITIALS_MAX: u8 = 24;
 

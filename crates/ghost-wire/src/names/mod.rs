@@ -13,6 +13,7 @@ pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod dtls;
 mod hello;
+mod hpack;
 pub(crate) mod http;
 pub(crate) mod http2;
 mod ja;
