@@ -1,1 +1,72 @@
-fn main() {}
+//! The project's own tools, run as `cargo xtask NAME`: every script, in Rust.
+//!
+//! Each tool either does its whole work or says what stopped it and ends with 1; a step that was
+//! left out is told loudly. Nothing here is part of the program.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for the terminal that times and starts other programs"
+)]
+
+mod args;
+mod bench;
+mod demo;
+mod eval;
+mod fixtures;
+mod setup;
+mod sh;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use args::Args;
+use sh::Outcome;
+
+const USAGE: &str = "\
+Usage: cargo xtask NAME [options]
+
+  demo                  set up, build, import the shipped captures, ask, verify
+  test [--seeds N]      set up, then formatting, clippy, tidy and every test
+  tidy                  the map, the promises and the links against the files
+  bench NAME|all        one benchmark beside its peer: headers embed log query import
+        [--json] [--file CAPTURE]
+  eval [--corpus DIR --set NAME] [--json] [--keep]
+                        counts, names and retrieval against a labelled corpus
+  fixtures [--check]    write the captures of tests/fixtures/pcap that are made here
+  model                 put the language model in place
+";
+
+fn main() -> ExitCode {
+    let mut args = Args::from_env();
+    let Some(name) = args.word() else {
+        print!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let outcome = match name.as_str() {
+        "demo" => demo::run(args),
+        "test" => test::run(args),
+        "tidy" => args.done().and_then(|()| tidy::run()),
+        "bench" => bench::run(args),
+        "eval" => eval::run(args),
+        "fixtures" => fixtures::run(args),
+        "model" => args.done().and_then(|()| setup::model()),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("no tool is called {other:?}\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask {name}: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What every tool returns: the message is for the person at the terminal.
+type Done = Outcome<()>;

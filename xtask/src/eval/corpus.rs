@@ -1,0 +1,218 @@
+//! A labelled corpus as it lies on disk: captures, what other tools saw in them, and questions.
+//!
+//! `pcap/`, `truth.jsonl`, `flows.jsonl.gz`, `queries.csv` and `qrels.jsonl.gz`; the two packed
+//! files are read through `gzip`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::sh::{self, Outcome, read};
+
+/// A flow in either direction: protocol number and both ends, the smaller first.
+pub(super) type Key = (u64, (String, u64), (String, u64));
+
+#[derive(Debug, Default)]
+pub(super) struct Corpus {
+    pub(super) captures: PathBuf,
+    pub(super) truth: BTreeMap<String, Truth>,
+    /// Flows of each capture.
+    pub(super) flows: HashMap<String, BTreeSet<Key>>,
+    /// Community IDs of TCP, UDP and SCTP flows of each capture.
+    pub(super) community_ids: HashMap<String, BTreeSet<String>>,
+    pub(super) queries: Vec<Query>,
+}
+
+/// What tshark saw in one capture.
+#[derive(Debug, Default)]
+pub(super) struct Truth {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) flows: u64,
+    pub(super) dns: BTreeSet<String>,
+    pub(super) sni: BTreeSet<String>,
+    pub(super) hosts: BTreeSet<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Query {
+    pub(super) id: String,
+    pub(super) words: String,
+    pub(super) kind: String,
+    /// Grade of each relevant capture.
+    pub(super) files: HashMap<String, u32>,
+    /// Relevant flows: capture, key, grade.
+    pub(super) flows: Vec<(String, Key, u32)>,
+}
+
+impl Corpus {
+    pub(super) fn read(folder: &Path) -> Outcome<Corpus> {
+        let mut corpus = Corpus { captures: folder.join("pcap"), ..Corpus::default() };
+        for line in read(&folder.join("truth.jsonl"))?.lines() {
+            let value = parse(line)?;
+            corpus.truth.insert(text(&value["file"]), Truth::of(&value));
+        }
+        for line in unpacked(&folder.join("flows.jsonl.gz"))?.lines() {
+            let flow = parse(line)?;
+            let file = text(&flow["file"]);
+            let ends = [&flow["src"], &flow["sport"], &flow["dst"], &flow["dport"], &flow["proto"]];
+            corpus.flows.entry(file.clone()).or_default().insert(key(ends));
+            if let (Some(6 | 17 | 132), Some(id)) = (flow["proto"].as_u64(), flow["cid"].as_str()) {
+                corpus.community_ids.entry(file).or_default().insert(id.to_owned());
+            }
+        }
+        corpus.queries = queries(folder)?;
+        Ok(corpus)
+    }
+}
+
+impl Truth {
+    fn of(value: &Value) -> Truth {
+        let number = |key: &str| value[key].as_u64().unwrap_or(0);
+        let names = |key: &str| {
+            let list = value[key].as_array().map(Vec::as_slice).unwrap_or_default();
+            list.iter().map(|n| canonical(&text(n))).filter(|n| !n.is_empty()).collect()
+        };
+        Truth {
+            packets: number("packets"),
+            bytes: number("bytes_wire"),
+            flows: number("flows_5tuple"),
+            dns: names("dns_names"),
+            sni: names("tls_sni"),
+            hosts: names("http_hosts"),
+        }
+    }
+}
+
+fn queries(folder: &Path) -> Outcome<Vec<Query>> {
+    let path = folder.join("queries.csv");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let table = read(&path)?;
+    let mut rows = csv(&table).into_iter();
+    let header = rows.next().unwrap_or_default();
+    let column = |name: &str| {
+        let at = header.iter().position(|h| h == name);
+        at.ok_or_else(|| format!("{}: no column {name}", path.display()))
+    };
+    let (id, words, kind) = (column("query_id")?, column("query")?, column("kind")?);
+    let cell = |row: &[String], at: usize| row.get(at).cloned().unwrap_or_default();
+    let mut queries: Vec<Query> = rows
+        .map(|row| Query {
+            id: cell(&row, id),
+            words: cell(&row, words),
+            kind: cell(&row, kind),
+            ..Query::default()
+        })
+        .collect();
+    for line in unpacked(&folder.join("qrels.jsonl.gz"))?.lines() {
+        let grades = parse(line)?;
+        let id = text(&grades["query_id"]);
+        if let Some(query) = queries.iter_mut().find(|q| q.id == id) {
+            query.grade(&grades);
+        }
+    }
+    Ok(queries)
+}
+
+impl Query {
+    fn grade(&mut self, grades: &Value) {
+        let objects = |key: &str| grades[key].as_object().cloned().unwrap_or_default();
+        for (file, grade) in objects("files") {
+            self.files.insert(file, small(&grade));
+        }
+        for (file, flows) in objects("flows") {
+            for flow in flows.as_array().map(Vec::as_slice).unwrap_or_default() {
+                let t = &flow["t"];
+                let key = key([&t[0], &t[1], &t[2], &t[3], &t[4]]);
+                self.flows.push((file.clone(), key, small(&flow["g"])));
+            }
+        }
+    }
+}
+
+/// A flow's key of source, its port, target, its port, and protocol.
+pub(super) fn key([src, sport, dst, dport, proto]: [&Value; 5]) -> Key {
+    let number = |v: &Value| v.as_u64().unwrap_or(0);
+    let (a, b) = ((address(src), number(sport)), (address(dst), number(dport)));
+    if a <= b { (number(proto), a, b) } else { (number(proto), b, a) }
+}
+
+/// An address in one spelling.
+fn address(value: &Value) -> String {
+    let written = value.as_str().unwrap_or_default();
+    written.parse::<IpAddr>().map_or_else(|_| written.to_owned(), |ip| ip.to_string())
+}
+
+/// A host name in one spelling: lower case, no final dot.
+pub(super) fn canonical(name: &str) -> String {
+    name.trim().trim_end_matches('.').to_lowercase()
+}
+
+fn small(value: &Value) -> u32 {
+    value.as_u64().and_then(|g| u32::try_from(g).ok()).unwrap_or(0)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn parse(line: &str) -> Outcome<Value> {
+    serde_json::from_str(line).map_err(|e| format!("{e} in {line:.80}"))
+}
+
+fn unpacked(path: &Path) -> Outcome<String> {
+    sh::output(sh::command("gzip").arg("-dc").arg(path))
+}
+
+/// Rows of a comma-separated table with RFC 4180 quotes.
+fn csv(table: &str) -> Vec<Vec<String>> {
+    let mut rows = vec![vec![String::new()]];
+    let mut quoted = false;
+    let mut chars = table.chars().peekable();
+    while let Some(c) = chars.next() {
+        let Some(row) = rows.last_mut() else { break };
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                push(row, '"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(String::new()),
+            '\r' if !quoted => {}
+            '\n' if !quoted => rows.push(vec![String::new()]),
+            c => push(row, c),
+        }
+    }
+    rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
+    rows
+}
+
+fn push(row: &mut [String], c: char) {
+    if let Some(cell) = row.last_mut() {
+        cell.push(c);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_and_quotes_inside_quotes_are_text() {
+        let table = "a,b\n\"x,y\",\"he said \"\"no\"\"\"\n";
+        assert_eq!(csv(table), [["a", "b"], ["x,y", "he said \"no\""]]);
+    }
+
+    #[test]
+    fn a_flow_has_one_key_in_both_directions_and_spellings() {
+        let flow = |t: Value| key([&t[0], &t[1], &t[2], &t[3], &t[4]]);
+        assert_eq!(
+            flow(serde_json::json!(["2001:DB8:0::1", 5, "10.0.0.1", 53, 17])),
+            flow(serde_json::json!(["10.0.0.1", 53, "2001:db8::1", 5, 17]))
+        );
+    }
+}
