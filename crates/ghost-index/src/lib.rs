@@ -1,1 +1,99 @@
 //! Logged lines to points: the embedded engine and an in-memory oracle.
+//!
+//! A logged line becomes [terms](Term) and numbers; a [`Request`] filters by clauses over them,
+//! scores by shape and by weighted clauses, and gets [hits](Hit) back with their [`Position`] in
+//! the log, where the line itself is read. [`EmbeddedIndex`] keeps partitions on disk that follow
+//! the log's segments; [`OracleIndex`] does the same in memory by obvious code, and answers for the
+//! log's tail. [`ShapeStore`] holds every shape's vector and finds the nearest by an exact scan.
+//!
+//! **Invariant:** an index is made from the bytes of logged lines alone, so it can be made again;
+//! the name of a capture's file is never in it.
+
+mod bits;
+mod digest;
+mod embedded;
+mod entry;
+mod error;
+pub mod limits;
+mod oracle;
+mod partition;
+mod request;
+mod scan;
+mod search;
+mod shapes;
+mod store;
+mod term;
+mod text;
+mod top;
+mod walk;
+
+pub use digest::ContentDigest;
+pub use embedded::{EmbeddedIndex, LineSource};
+pub use error::IndexError;
+pub use oracle::OracleIndex;
+pub use request::{Clause, Hit, Measure, Order, Position, Request, Response};
+pub use shapes::{ShapeRow, ShapeStore};
+pub use term::{Kind, Term};
+
+use ghost_event::{Seq, Timestamp};
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    New,
+    /// The index had it already.
+    Known,
+}
+
+/// How an index stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    pub events: u64,
+    pub shapes: u64,
+    /// Shapes whose vector is the full model's.
+    pub shapes_refined: u64,
+    pub indexed_to: Seq,
+    pub span: Option<(Timestamp, Timestamp)>,
+    pub partitions: u32,
+    /// Partitions that could not be read, and why.
+    pub damaged: Vec<String>,
+    /// Partitions made again since the index was opened.
+    pub repaired: Vec<String>,
+}
+
+/// What every engine does.
+pub trait Index {
+    /// Takes in the line at `at`; lines come in the order of their seq, and one that the index has
+    /// is left out.
+    ///
+    /// # Errors
+    /// The line is not an event, or the engine failed.
+    fn add(&mut self, line: &[u8], at: Position) -> Result<Added, IndexError>;
+
+    /// Makes everything added findable and durable, together with the cursor.
+    ///
+    /// # Errors
+    /// The engine failed; what was committed before stands.
+    fn commit(&mut self) -> Result<(), IndexError>;
+
+    /// The last committed line.
+    fn indexed_to(&self) -> Seq;
+
+    /// The best hits among what is committed.
+    ///
+    /// # Errors
+    /// The request holds too much. Damage is told in the response, not here.
+    fn search(&self, request: &Request) -> Result<Response, IndexError>;
+
+    /// What the index holds, read from the index itself.
+    ///
+    /// # Errors
+    /// A partition cannot be read.
+    fn content_digest(&self) -> Result<ContentDigest, IndexError>;
+
+    /// Every shape and its vector.
+    fn shapes(&self) -> &ShapeStore;
+
+    /// How the index stands.
+    fn status(&self) -> Status;
+}

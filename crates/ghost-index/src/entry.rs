@@ -1,0 +1,363 @@
+//! A logged line to what is indexed of it: terms and numbers.
+//!
+//! Everything comes from the line's bytes, so that a rebuilt index is the live one. Nothing is
+//! taken from `pcap_filename`: the name of a file says nothing about what is in it.
+
+use std::net::IpAddr;
+
+use ghost_event::{Seq, Timestamp};
+
+use crate::limits;
+use crate::request::{Measure, Position};
+use crate::shapes::ShapeRow;
+use crate::term::{self, Kind, put_text};
+use crate::walk::{Leaves, walk};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What one line is to the index.
+#[derive(Debug)]
+pub(crate) enum Record {
+    Flow(Entry),
+    Shape(Seq, ShapeRow),
+    /// A line that only moves the cursor: an epoch, a note.
+    Note(Seq),
+}
+
+/// What is indexed of one flow event.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entry {
+    /// Terms, each with one byte of length before it; some may stand twice.
+    pub(crate) terms: Vec<u8>,
+    pub(crate) numbers: Numbers,
+}
+
+/// The numbers of one event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub(crate) seq: Seq,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) to_server: u64,
+    pub(crate) to_client: u64,
+    pub(crate) packets: u64,
+    /// One number a conversation and source: its records (active timeouts, updates, a port used
+    /// again) share it.
+    pub(crate) flow: u64,
+    pub(crate) shape: u64,
+    pub(crate) at: Position,
+}
+
+impl Numbers {
+    pub(crate) fn measure(&self, of: Measure) -> u64 {
+        match of {
+            Measure::Seq => self.seq,
+            Measure::Bytes => self.to_server.saturating_add(self.to_client),
+            Measure::BytesToServer => self.to_server,
+            Measure::BytesToClient => self.to_client,
+            Measure::Packets => self.packets,
+            Measure::DurationUs => Timestamp(self.end).ns_since(Timestamp(self.start)) / 1000,
+        }
+    }
+}
+
+impl Entry {
+    /// The terms, as they stand in the dictionary.
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms(&self.terms)
+    }
+}
+
+/// Walks packed terms.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Iterator for Terms<'a> {
+    type Item = &'a [u8];
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (len, rest) = self.0.split_first()?;
+        let (term, rest) = rest.split_at_checked(usize::from(*len))?;
+        self.0 = rest;
+        Some(term)
+    }
+}
+
+/// Reads lines; keeps its buffers between them.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    path: String,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    entry: Entry,
+    count: usize,
+    one: Vec<u8>,
+    kind: LineKind,
+    seq: Option<Seq>,
+    timestamp: Option<i64>,
+    start: Option<i64>,
+    end: Option<i64>,
+    /// The Community ID, hashed.
+    pair: Option<u64>,
+    /// Both ends' addresses, for flows that have no Community ID.
+    ends: u64,
+    /// The interface, or the import that the event came by.
+    source: u64,
+    bad: Option<&'static str>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum LineKind {
+    #[default]
+    None,
+    Flow,
+    Shape,
+    Note,
+}
+
+impl Reader {
+    /// What `line` is to the index.
+    pub(crate) fn read(&mut self, line: &[u8], at: Position) -> Result<Record, String> {
+        let mut terms = std::mem::take(&mut self.scratch.entry.terms);
+        let one = std::mem::take(&mut self.scratch.one);
+        terms.clear();
+        self.scratch = Scratch { one, ..Scratch::default() };
+        self.scratch.entry.terms = terms;
+        walk(line, &mut self.path, &mut self.scratch).map_err(|e| e.to_string())?;
+        let s = &mut self.scratch;
+        if let Some(bad) = s.bad {
+            return Err(format!("{bad} is not readable"));
+        }
+        let seq = s.seq.ok_or("no ghost.seq")?;
+        match s.kind {
+            LineKind::None => Err("no event_type".into()),
+            LineKind::Note => Ok(Record::Note(seq)),
+            LineKind::Shape => Ok(Record::Shape(seq, crate::shapes::row(line)?)),
+            LineKind::Flow => {
+                let end = s.end.or(s.timestamp).ok_or("no timestamp")?;
+                let start = s.start.unwrap_or(end);
+                let numbers = &mut s.entry.numbers;
+                numbers.seq = seq;
+                numbers.at = at;
+                numbers.flow = s.pair.unwrap_or(s.ends) ^ s.source.rotate_left(32);
+                (numbers.start, numbers.end) = (start.min(end), end.max(start));
+                Ok(Record::Flow(Entry {
+                    terms: s.entry.terms.as_slice().into(),
+                    numbers: *numbers,
+                }))
+            }
+        }
+    }
+}
+
+impl Scratch {
+    /// Adds the term that `write` makes.
+    fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.count >= limits::TERMS_PER_EVENT_MAX {
+            return;
+        }
+        self.one.clear();
+        write(&mut self.one);
+        let Ok(len) = u8::try_from(self.one.len()) else { return };
+        self.count += 1;
+        self.entry.terms.push(len);
+        self.entry.terms.extend_from_slice(&self.one);
+    }
+
+    fn put_text(&mut self, kind: Kind, value: &str) {
+        if !value.is_empty() {
+            self.put(|out| put_text(out, kind, value));
+        }
+    }
+
+    fn put_raw(&mut self, kind: Kind, value: &[u8]) {
+        let value = value.get(..limits::TERM_BYTES_MAX).unwrap_or(value);
+        self.put(|out| {
+            out.push(kind as u8);
+            out.extend_from_slice(value);
+        });
+    }
+
+    fn put_port(&mut self, kind: Kind, value: u64) {
+        if let Ok(port) = u16::try_from(value)
+            && (port != 0 || kind == Kind::Vlan)
+        {
+            self.put_raw(kind, &port.to_be_bytes());
+        }
+    }
+
+    fn put_ip(&mut self, kind: Kind, value: &str) {
+        if let Ok(ip) = value.parse::<IpAddr>() {
+            self.put_raw(kind, &term::mapped(ip).octets());
+        }
+    }
+
+    fn put_mac(&mut self, kind: Kind, value: &str) {
+        if let Some(mac) = crate::text::mac(value) {
+            self.put_raw(kind, &mac.0);
+        }
+    }
+
+    /// A host name: whole, its parents at the dots, its words.
+    fn put_name(&mut self, value: &str) {
+        let name = term::host(value);
+        if name.is_empty() {
+            return;
+        }
+        self.put_text(Kind::Name, name);
+        let dots = name.bytes().filter(|b| *b == b'.').count();
+        let mut skip = dots.saturating_sub(limits::PARENTS_PER_NAME_MAX);
+        let mut rest = name;
+        while let Some((_, parent)) = rest.split_once('.') {
+            rest = parent;
+            if skip > 0 {
+                skip -= 1;
+            } else {
+                self.put_text(Kind::Name, parent);
+            }
+        }
+        self.put_words(name);
+    }
+
+    fn put_words(&mut self, text: &str) {
+        for word in term::words(text).take(limits::WORDS_PER_NAME_MAX) {
+            self.put_text(Kind::Word, word);
+        }
+    }
+
+    fn put_fact(&mut self, path: &str, value: &str) {
+        self.put(|out| {
+            put_text(out, Kind::Fact, path);
+            if out.len() < limits::TERM_BYTES_MAX {
+                out.push(b'=');
+                let mut end = value.len().min(limits::TERM_BYTES_MAX + 1 - out.len());
+                while !value.is_char_boundary(end) {
+                    end -= 1;
+                }
+                let from = out.len();
+                out.extend_from_slice(&value.as_bytes()[..end]);
+                out[from..].make_ascii_lowercase();
+            }
+        });
+    }
+
+    fn time(&mut self, value: &str, what: &'static str) -> Option<i64> {
+        let time = crate::text::time(value);
+        if time.is_none() {
+            self.bad = Some(what);
+        }
+        time
+    }
+}
+
+impl Leaves for Scratch {
+    fn wants(&mut self, path: &str) -> bool {
+        // Numbers about the flow that no question asks for.
+        !matches!(path, "ghost.sizes" | "ghost.gaps_us" | "ghost.fingerprint")
+    }
+
+    fn text(&mut self, path: &str, value: &str) {
+        match path {
+            "event_type" => {
+                self.kind = match value {
+                    "flow" | "packet" => LineKind::Flow,
+                    "shape" => LineKind::Shape,
+                    _ => LineKind::Note,
+                }
+            }
+            "timestamp" => self.timestamp = self.time(value, "timestamp"),
+            "flow.start" => self.start = self.time(value, "flow.start"),
+            "flow.end" => self.end = self.time(value, "flow.end"),
+            "in_iface" => {
+                self.source ^= xxh3_64(value.as_bytes());
+                self.put_text(Kind::Interface, value);
+            }
+            "src_ip" => {
+                self.ends ^= xxh3_64(value.as_bytes());
+                self.put_ip(Kind::SrcIp, value);
+            }
+            "dest_ip" => {
+                self.ends ^= xxh3_64(value.as_bytes());
+                self.put_ip(Kind::DstIp, value);
+            }
+            "proto" => {
+                self.ends ^= xxh3_64(value.as_bytes());
+                self.put_text(Kind::Proto, value);
+            }
+            "app_proto" => self.put_text(Kind::App, value),
+            "community_id" => {
+                self.pair = Some(xxh3_64(value.as_bytes()));
+                self.put_raw(Kind::CommunityId, value.as_bytes());
+            }
+            "ether.src_mac" => {
+                self.ends ^= xxh3_64(value.as_bytes());
+                self.put_mac(Kind::SrcMac, value);
+            }
+            "ether.dest_mac" => {
+                self.ends ^= xxh3_64(value.as_bytes());
+                self.put_mac(Kind::DstMac, value);
+            }
+            "ghost.shape" => match u64::from_str_radix(value, 16) {
+                Ok(id) => {
+                    self.entry.numbers.shape = id;
+                    self.put_raw(Kind::Shape, &id.to_be_bytes());
+                }
+                Err(_) if self.kind == LineKind::Flow => self.bad = Some("ghost.shape"),
+                Err(_) => {}
+            },
+            "ghost.behaviours" => self.put_text(Kind::Behaviour, value),
+            "ghost.brand" => {
+                self.put_text(Kind::Brand, value);
+                self.put_words(value);
+            }
+            "ghost.category" => self.put_text(Kind::Category, value),
+            "ghost.src_role" => self.put_text(Kind::SrcRole, value),
+            "ghost.dest_role" => self.put_text(Kind::DstRole, value),
+            "ghost.src_zone" => self.put_text(Kind::SrcZone, value),
+            "ghost.dest_zone" => self.put_text(Kind::DstZone, value),
+            "tunnel.kind" | "tunnels.kind" => self.put_text(Kind::Tunnel, value),
+            // Never indexed: where a capture lay, chains and ids.
+            "pcap_filename" | "ghost.prev" | "ghost.fingerprint" | "ghost.prio" => {}
+            _ if self.kind != LineKind::Flow => {}
+            "ghost.src_name" | "ghost.dest_name" | "dns.rrname" | "dns.queries.rrname"
+            | "tls.sni" | "tls.snis" | "http.hostname" | "http.hostnames" | "dhcp.hostname"
+            | "netbios.names" | "netbios.name" => self.put_name(value),
+            "flow.state" | "flow.reason" | "tcp.state" | "ghost.app_by" => {
+                self.put_fact(path, value);
+            }
+            _ if path.starts_with("flow.") => {}
+            "tunnel.src_ip" | "tunnels.src_ip" => self.put_ip(Kind::SrcIp, value),
+            "tunnel.dest_ip" | "tunnels.dest_ip" => self.put_ip(Kind::DstIp, value),
+            _ if path.starts_with("tunnel") => {}
+            _ => {
+                self.put_fact(path, value);
+                if !path.starts_with("tcp.") && !path.ends_with("hash") && !path.contains("ja") {
+                    self.put_words(value);
+                }
+            }
+        }
+    }
+
+    fn number(&mut self, path: &str, value: u64) {
+        let numbers = &mut self.entry.numbers;
+        match path {
+            "ghost.seq" => self.seq = Some(value),
+            "ghost.import" => self.source ^= value.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            "src_port" => self.put_port(Kind::SrcPort, value),
+            "dest_port" => self.put_port(Kind::DstPort, value),
+            "vlan" => self.put_port(Kind::Vlan, value),
+            "flow.pkts_toserver" | "flow.pkts_toclient" => {
+                numbers.packets = numbers.packets.saturating_add(value);
+            }
+            "flow.bytes_toserver" => numbers.to_server = value,
+            "flow.bytes_toclient" => numbers.to_client = value,
+            "icmp_type" | "icmp_code" | "http.status" | "http.statuses" => {
+                let mut digits = [0; 20];
+                self.put_fact(path, crate::text::decimal(value, &mut digits));
+            }
+            "ghost.fragments" | "ghost.malformed" if value > 0 => self.put_fact(path, "some"),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Shapes: what each is called, what it says, and where it lies in meaning.
+//!
+//! Of the statements about one shape the newest of the highest tier stands. The rows are scanned
+//! whole: no graph pays for itself below a million of them.
+
+use std::collections::HashMap;
+
+use ghost_event::{Seq, ShapeId, Tier, VECTOR_DIMENSIONS, Vector};
+
+use crate::limits;
+use crate::scan::{self, Row};
+
+/// One shape as a line of the log states it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShapeRow {
+    pub id: ShapeId,
+    /// `app=ssh|proto=tcp|…`
+    pub tuple: String,
+    /// What was embedded: English, no address, name or exact number.
+    pub text: String,
+    pub glossary: u32,
+    /// The model that made the vector.
+    pub model: String,
+    pub vector: Vector,
+}
+
+/// Every shape, by name and by nearness.
+#[derive(Default)]
+pub struct ShapeStore {
+    by_id: HashMap<ShapeId, usize>,
+    /// In the order of their first statement.
+    rows: Vec<ShapeRow>,
+    stated: Vec<Seq>,
+    matrix: Vec<Row>,
+}
+
+impl std::fmt::Debug for ShapeStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ShapeStore({} shapes)", self.rows.len())
+    }
+}
+
+/// The shape that `line` (`event_type` "shape") states.
+pub(crate) fn row(line: &[u8]) -> Result<ShapeRow, String> {
+    let value: serde_json::Value = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    let ghost = value.get("ghost").ok_or("no ghost")?;
+    let text = |key: &str| {
+        let mut text = ghost.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        let mut end = text.len().min(limits::SHAPE_TEXT_BYTES_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text
+    };
+    let number = |key: &str| ghost.get(key).and_then(serde_json::Value::as_u64);
+    let id = u64::from_str_radix(&text("shape"), 16).map_err(|_| "ghost.shape is no id")?;
+    let bytes = crate::text::base64(ghost.get("vec").and_then(|v| v.as_str()).unwrap_or_default())
+        .ok_or("ghost.vec is not base64")?;
+    let components = bytes.iter().take(VECTOR_DIMENSIONS).map(|b| b.cast_signed()).collect();
+    let tier = if number("tier") == Some(2) { Tier::Full } else { Tier::Fast };
+    #[expect(clippy::cast_possible_truncation, reason = "a scale was written from an f32")]
+    let scale = ghost.get("scale").and_then(serde_json::Value::as_f64).unwrap_or(0.0) as f32;
+    Ok(ShapeRow {
+        id: ShapeId(id),
+        tuple: text("tuple"),
+        text: text("text"),
+        glossary: number("glossary").and_then(|g| u32::try_from(g).ok()).unwrap_or(0),
+        model: text("model"),
+        vector: Vector { components, scale, tier },
+    })
+}
+
+impl ShapeStore {
+    /// Takes a statement in; whether it changed what stands.
+    pub(crate) fn state(&mut self, seq: Seq, row: ShapeRow) -> bool {
+        match self.by_id.get(&row.id) {
+            Some(&at) => {
+                let (Some(old), Some(stated)) = (self.rows.get_mut(at), self.stated.get_mut(at))
+                else {
+                    return false;
+                };
+                if (row.vector.tier, seq) < (old.vector.tier, *stated) {
+                    return false;
+                }
+                *stated = seq;
+                if *old == row {
+                    return false;
+                }
+                if let Some(slot) = self.matrix.get_mut(at) {
+                    *slot = Row::from_components(&row.vector.components);
+                }
+                *old = row;
+                true
+            }
+            None if self.rows.len() >= limits::SHAPES_MAX => false,
+            None => {
+                self.by_id.insert(row.id, self.rows.len());
+                self.matrix.push(Row::from_components(&row.vector.components));
+                self.rows.push(row);
+                self.stated.push(seq);
+                true
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// What stands about a shape.
+    #[must_use]
+    pub fn get(&self, id: ShapeId) -> Option<&ShapeRow> {
+        self.by_id.get(&id).and_then(|at| self.rows.get(*at))
+    }
+
+    /// All shapes, in the order of their first statement.
+    pub fn iter(&self) -> impl Iterator<Item = &ShapeRow> {
+        self.rows.iter()
+    }
+
+    /// How many shapes have a vector of the full model.
+    #[must_use]
+    pub fn refined(&self) -> usize {
+        self.rows.iter().filter(|r| r.vector.tier == Tier::Full).count()
+    }
+
+    /// The cosine of `query` with every shape, in the order of [`iter`](Self::iter).
+    #[must_use]
+    pub fn cosines(&self, query: &Vector) -> Vec<f32> {
+        let mut dots = Vec::with_capacity(self.matrix.len());
+        scan::dots(&Row::from_components(&query.components), &self.matrix, &mut dots);
+        #[expect(clippy::cast_precision_loss, reason = "384 * 127 * 127 fits 24 bits")]
+        let cosine = |(dot, row): (i32, &ShapeRow)| dot as f32 * row.vector.scale * query.scale;
+        dots.into_iter().zip(&self.rows).map(cosine).collect()
+    }
+
+    /// The nearest `k` shapes, best first; equal ones by id.
+    #[must_use]
+    pub fn nearest(&self, query: &Vector, k: usize) -> Vec<(ShapeId, f32)> {
+        let mut all: Vec<(ShapeId, f32)> =
+            self.rows.iter().map(|r| r.id).zip(self.cosines(query)).collect();
+        let order =
+            |a: &(ShapeId, f32), b: &(ShapeId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if k < all.len() && k > 0 {
+            all.select_nth_unstable_by(k - 1, order);
+        }
+        all.truncate(k);
+        all.sort_unstable_by(order);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(id: u64, text: &str, tier: Tier, values: &[f32]) -> ShapeRow {
+        ShapeRow {
+            id: ShapeId(id),
+            tuple: String::new(),
+            text: text.into(),
+            glossary: 1,
+            model: String::new(),
+            vector: Vector::quantise(values, tier),
+        }
+    }
+
+    #[test]
+    fn the_newest_of_the_highest_tier_stands_in_whatever_order_they_come() {
+        let statements = [
+            (1, shape(9, "fast", Tier::Fast, &[1.0, 0.0])),
+            (2, shape(9, "full, older", Tier::Full, &[0.0, 1.0])),
+            (3, shape(9, "full, newer", Tier::Full, &[0.5, 1.0])),
+            (4, shape(9, "fast again", Tier::Fast, &[1.0, 0.0])),
+        ];
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+            let mut store = ShapeStore::default();
+            for i in order {
+                store.state(statements[i].0, statements[i].1.clone());
+            }
+            assert_eq!(store.get(ShapeId(9)).unwrap().text, "full, newer", "{order:?}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_come_first_and_equal_ones_by_id() {
+        let mut store = ShapeStore::default();
+        store.state(1, shape(3, "", Tier::Fast, &[1.0, 0.0]));
+        store.state(2, shape(1, "", Tier::Fast, &[0.0, 1.0]));
+        store.state(3, shape(2, "", Tier::Fast, &[1.0, 0.0]));
+        let near = store.nearest(&Vector::quantise(&[1.0, 0.1], Tier::Full), 2);
+        assert_eq!(near.iter().map(|n| n.0.0).collect::<Vec<_>>(), [2, 3]);
+        assert!(near[0].1 > 0.98, "{near:?}");
+    }
+}
