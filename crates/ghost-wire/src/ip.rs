@@ -35,13 +35,13 @@ pub(crate) fn v4<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], depth: u8) {
     };
     let [first, _, t0, t1, i0, i1, f0, f1, ttl, proto, _, _, addresses @ ..] = *head;
     let header = usize::from(first & 15) * 4;
-    if first >> 4 != 4 || header < 20 {
-        packet.malformed = true;
-        return;
-    }
     let total = usize::from(u16::from_be_bytes([t0, t1]));
     // A total of 0 is a super-frame of segmentation offload: it goes as far as was captured.
     let end = if total == 0 { bytes.len() } else { total.min(bytes.len()) };
+    if first >> 4 != 4 || header < 20 || (total != 0 && total < header) {
+        packet.malformed = true;
+        return;
+    }
     let [s0, s1, s2, s3, d0, d1, d2, d3] = addresses;
     packet.ip = Some(Ip {
         src: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),

@@ -38,8 +38,8 @@ pub struct Packet<'a> {
     /// Outer first; a third tag and later are not kept.
     pub vlans: [u16; 2],
     pub vlan_count: u8,
-    /// Ethertype behind the last tag (PPPoE and MPLS stay themselves); LLC: DSAP as 0x0000–0x00ff (0x00aa: SNAP of a vendor, whose
-    /// `payload` begins with its OUI), or 0x0100 for 802.3 without LLC.
+    /// Ethertype behind the last tag (PPPoE and MPLS stay themselves). LLC: DSAP as 0x0000–0x00ff
+    /// (0x00aa: SNAP of a vendor, whose `payload` begins with its OUI), or 0x0100 for 802.3 without.
     pub ethertype: u16,
     pub ip: Option<Ip>,
     pub transport: Transport,

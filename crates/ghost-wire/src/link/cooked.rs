@@ -64,6 +64,7 @@ pub(crate) fn loopback<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], network: bo
         packet.malformed = true;
         return;
     };
+    let [_, _, high, low] = *family;
     let big = u32::from_be_bytes(*family);
     let family = if network { big } else { big.min(u32::from_le_bytes(*family)) };
     packet.payload = rest;
@@ -79,6 +80,12 @@ pub(crate) fn loopback<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], network: bo
         }
         // Some programs write an ethertype here.
         0x0600..=0xffff => ethernet::of_type(packet, family as u16, rest, depth),
-        _ => {}
+        // Others write 16 bits of their own, then the ethertype.
+        _ => match u16::from_be_bytes([high, low]) {
+            kind @ (ethernet::IPV4 | ethernet::IPV6) => {
+                ethernet::of_type(packet, kind, rest, depth);
+            }
+            _ => {}
+        },
     }
 }
