@@ -1,1 +1,33 @@
 //! Features over windows to behaviours, roles, zones and brands.
+//!
+//! A [`Detector`] hears of every flow when it starts, of every field while it runs and once when
+//! it ends; then it sets what the flow looked like it was doing ([`ghost_event::Behaviours`]),
+//! who took part ([`ghost_event::Party`]), whose service it was ([`brand`]) and what kind
+//! ([`category`]). How each detector decides, and how well, is in `docs/detectors.md`.
+//!
+//! **Invariant:** a behaviour is a closed word; no address, name or number enters it.
+//!
+//! **Invariant:** nothing here reads a clock or grows without bound: every table has a limit in
+//! [`Limits`] and forgets its oldest entry first.
+
+mod beacon;
+mod bounded;
+pub mod brand;
+mod brute;
+pub mod category;
+mod certificate;
+mod detector;
+mod domains;
+mod facts;
+mod flood;
+mod known;
+mod limits;
+mod scan;
+mod shell;
+mod web;
+mod windows;
+mod zone;
+
+pub use detector::Detector;
+pub use limits::Limits;
+pub use zone::zone;

@@ -40,6 +40,7 @@ pub struct FlowConfig {
     /// Quiet time that ends a TCP connection after both FINs or a RST.
     pub idle_tcp_closed_ns: i64,
     pub idle_udp_ns: i64,
+    /// Every other protocol, and TCP handshakes that come to nothing.
     pub idle_other_ns: i64,
     /// A record that lasts longer is ended, and the flow goes on in another.
     pub active_ns: i64,

@@ -60,7 +60,7 @@ impl Live {
             None => {
                 features.subject = Subject::Link;
                 features.proto = Proto::Ether(p.ethertype);
-                features.app = link_app(p.ethertype);
+                features.app = App::from_ethertype(p.ethertype).map_or("", App::name);
                 if !features.app.is_empty() {
                     features.app_by = AppBy::Signature;
                 }
@@ -176,6 +176,8 @@ impl Live {
     pub(crate) fn class(&self) -> Class {
         match (self.features.proto, self.features.tcp) {
             (_, Some(Tcp { state: TcpState::Closed | TcpState::Reset, .. })) => Class::TcpClosed,
+            // Half a handshake is a scan or a flood more often than a slow server.
+            (_, Some(Tcp { state: TcpState::SynSent | TcpState::SynRecv, .. })) => Class::Other,
             (_, Some(_)) => Class::Tcp,
             (Proto::Ip(UDP), _) => Class::Udp,
             _ => Class::Other,
@@ -204,6 +206,8 @@ impl Live {
         {
             if let Some(tunnel) = f.tunnels.first() {
                 (f.app, f.app_by) = (tunnel.kind, AppBy::Signature);
+            } else if let Some(app) = App::from_ip_proto(proto) {
+                (f.app, f.app_by) = (app.name(), AppBy::Signature);
             } else if let Some(app) = App::from_port(proto, f.dst_port) {
                 (f.app, f.app_by) = (app.name(), AppBy::Port);
             }
@@ -326,33 +330,6 @@ fn answers(p: &Packet<'_>, proto: u8, src_port: u16, dst: (IpAddr, u16)) -> bool
         Transport::Udp { .. } | Transport::Sctp { .. } => service(src_port) && !service(dst.1),
         Transport::Icmp { kind, .. } => community::icmp_is_answer(proto, kind),
         Transport::None | Transport::Igmp { .. } => false,
-    }
-}
-
-/// The protocol of a frame without IP header, by its ethertype or LLC service.
-fn link_app(ethertype: u16) -> &'static str {
-    match ethertype {
-        0x0806 => "arp",
-        0x8035 => "rarp",
-        0x88cc => "lldp",
-        0x0042 => "stp",
-        0x8863 | 0x8864 => "pppoe",
-        0x8892 => "profinet",
-        0x88f7 => "ptp",
-        0x888e => "eapol",
-        0x8809 => "lacp",
-        0x88e5 => "macsec",
-        0x8137 | 0x8138 | 0x00e0 => "ipx",
-        0x809b | 0x80f3 => "appletalk",
-        0x00f0 => "netbeui",
-        0x00fe => "isis",
-        0x9000 => "loopback",
-        0x88b8 => "goose",
-        0x88ba => "sampled_values",
-        0x88a4 => "ethercat",
-        0x8906 => "fcoe",
-        0x8902 => "cfm",
-        _ => "",
     }
 }
 

@@ -38,6 +38,9 @@ pub trait FlowSink {
         from: ghost_wire::LearnedFrom,
         ts: Timestamp,
     );
+    /// Told of every open record before the first of them ends by [`FlowTable::finish`], so that
+    /// detectors know what became of all when they judge the first.
+    fn settling(&mut self, _flow: &Features) {}
     /// A record was closed, or ([`EndReason::Update`]) is reported while open.
     fn ended(&mut self, flow: Features);
 }
@@ -154,6 +157,11 @@ impl FlowTable {
             .filter_map(|(live, slot)| live.as_ref().map(|live| (live.birth, slot)))
             .collect();
         order.sort_unstable();
+        for (_, slot) in &order {
+            if let Some(live) = self.slots.get_mut(*slot as usize).and_then(Option::as_mut) {
+                sink.settling(live.finished(reason));
+            }
+        }
         for (_, slot) in order {
             self.end(slot, reason, sink);
         }

@@ -1,0 +1,217 @@
+//! The small bounded things that detectors count with.
+//!
+//! [`Bounded`] is a map that forgets its oldest entry when full; [`Distinct`] estimates how many
+//! different values came in 64 bytes; [`Window`] keeps two generations of it, so that its answer
+//! covers between one and two window lengths.
+
+use std::collections::VecDeque;
+use std::hash::Hash;
+
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64};
+
+/// A map of at most `max` entries; the oldest goes first. Order of insertion alone decides.
+#[derive(Debug)]
+pub(crate) struct Bounded<K, V> {
+    map: HashMap<K, V, Xxh3DefaultBuilder>,
+    order: VecDeque<K>,
+    max: usize,
+}
+
+impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
+    pub(crate) fn new(max: usize) -> Self {
+        Bounded { map: HashMap::default(), order: VecDeque::new(), max: max.max(1) }
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+
+    /// The entry under `key`, made where there is none.
+    pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+        if !self.map.contains_key(&key) {
+            while self.map.len() >= self.max {
+                let Some(oldest) = self.order.pop_front() else { break };
+                self.map.remove(&oldest);
+            }
+            self.order.push_back(key);
+        }
+        self.map.entry(key).or_insert_with(make)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+}
+
+/// An estimate of how many distinct values came: linear counting over 512 bits, good to a few
+/// percent up to several hundred.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Distinct([u64; 8]);
+
+impl Distinct {
+    pub(crate) fn add(&mut self, value: &[u8]) {
+        let bit = xxh3_64(value) % 512;
+        if let Some(word) = self.0.get_mut((bit / 64) as usize) {
+            *word |= 1 << (bit % 64);
+        }
+    }
+
+    pub(crate) fn union(&self, other: &Distinct) -> Distinct {
+        let mut both = *self;
+        both.0.iter_mut().zip(other.0).for_each(|(a, b)| *a |= b);
+        both
+    }
+
+    pub(crate) fn estimate(&self) -> u32 {
+        let ones: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        let zeros = f64::from((512 - ones).max(1));
+        #[expect(clippy::cast_possible_truncation, reason = "at most 512 ln 512")]
+        #[expect(clippy::cast_sign_loss, reason = "zeros is at most 512")]
+        let estimate = (512.0 * (512.0 / zeros).ln()).round() as u32;
+        estimate
+    }
+}
+
+/// From when to when something was going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+impl Span {
+    pub(crate) fn covers(&self, ts: i64, slack: i64) -> bool {
+        ts >= self.from.saturating_sub(slack) && ts <= self.to.saturating_add(slack)
+    }
+}
+
+/// Distinct values over a sliding window, and the time for which they were too many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    start: i64,
+    now: Distinct,
+    before_start: i64,
+    before: Distinct,
+    /// All values of the two generations, repetitions included.
+    count: u32,
+    count_before: u32,
+    pub(crate) verdict: Option<Span>,
+}
+
+impl Window {
+    pub(crate) fn new(ts: i64) -> Window {
+        Window {
+            start: ts,
+            now: Distinct::default(),
+            before_start: ts,
+            before: Distinct::default(),
+            count: 0,
+            count_before: 0,
+            verdict: None,
+        }
+    }
+
+    /// Takes in a value; the verdict's span is set or grows where `limit` distinct ones are reached.
+    pub(crate) fn add(&mut self, ts: i64, length: i64, value: &[u8], limit: u32) {
+        if ts.saturating_sub(self.start) > length {
+            let old = ts.saturating_sub(self.start) > 2 * length;
+            self.before = if old { Distinct::default() } else { self.now };
+            self.count_before = if old { 0 } else { self.count };
+            self.before_start = if old { ts } else { self.start };
+            self.start = ts;
+            self.now = Distinct::default();
+            self.count = 0;
+        }
+        self.now.add(value);
+        self.count = self.count.saturating_add(1);
+        if self.distinct() >= limit {
+            let from = self.before_start.min(ts);
+            self.verdict = Some(match self.verdict {
+                Some(span) if span.covers(ts, 2 * length) => {
+                    Span { from: span.from.min(from), to: span.to.max(ts) }
+                }
+                _ => Span { from, to: ts },
+            });
+        }
+    }
+
+    pub(crate) fn distinct(&self) -> u32 {
+        self.now.union(&self.before).estimate()
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.count + self.count_before
+    }
+}
+
+/// Shannon entropy of the bytes, in bits a byte.
+pub(crate) fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "names are short")]
+    let total = bytes.len().max(1) as f64;
+    counts
+        .iter()
+        .filter(|n| **n > 0)
+        .map(|n| {
+            let p = f64::from(*n) / total;
+            -p * p.log2()
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_entry_goes_first() {
+        let mut map = Bounded::new(3);
+        for key in 0..10_u32 {
+            *map.entry(key, || 0) += key;
+        }
+        assert_eq!(map.len(), 3);
+        assert_eq!(map.get(&9), Some(&9));
+        assert_eq!(map.get(&6), None);
+    }
+
+    #[test]
+    fn distinct_values_are_counted_within_a_tenth() {
+        for real in [1_u32, 5, 20, 100, 400] {
+            let mut distinct = Distinct::default();
+            for value in 0..real {
+                distinct.add(&value.to_be_bytes());
+                distinct.add(&value.to_be_bytes());
+            }
+            let error = distinct.estimate().abs_diff(real);
+            assert!(error * 10 <= real.max(10), "{real}: {}", distinct.estimate());
+        }
+    }
+
+    #[test]
+    fn a_window_forgets_what_is_long_ago() {
+        let mut window = Window::new(0);
+        for value in 0..8_u32 {
+            window.add(i64::from(value) * 100, 1000, &value.to_be_bytes(), 10);
+        }
+        assert!(window.verdict.is_none());
+        for value in 8..12_u32 {
+            window.add(10_000 + i64::from(value), 1000, &value.to_be_bytes(), 10);
+        }
+        assert!(window.verdict.is_none(), "eight long ago and four now are not twelve");
+        for value in 12..20_u32 {
+            window.add(10_100 + i64::from(value), 1000, &value.to_be_bytes(), 10);
+        }
+        assert_eq!(window.verdict, Some(Span { from: 10_008, to: 10_119 }));
+    }
+
+    #[test]
+    fn entropy_tells_random_from_repeated() {
+        assert!(entropy(b"aaaaaaaa") < 0.01);
+        assert!(entropy(b"0123456789abcdef") > 3.9);
+    }
+}
