@@ -12,10 +12,12 @@
 pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod dtls;
+mod gquic;
 mod hello;
 mod hpack;
 pub(crate) mod http;
 pub(crate) mod http2;
+mod initial;
 mod ja;
 #[cfg(test)]
 pub(crate) mod kept;
@@ -25,6 +27,7 @@ pub(crate) mod quic;
 mod read;
 pub(crate) mod ssdp;
 pub(crate) mod ssh;
+mod stretches;
 pub(crate) mod tls;
 mod x509;
 

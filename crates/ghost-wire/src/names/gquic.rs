@@ -1,0 +1,56 @@
+//! Google's QUIC before the standard: the client hello (`CHLO`) tells its server's name in clear.
+//!
+//! Promises: name and user agent of a CHLO within one packet of Q0xx. Not promised: anything later,
+//! which is encrypted.
+
+use super::read::Reader;
+use crate::{Sink, fields};
+
+/// Version of a client's public header that carries one, before long headers came (Q046).
+pub(super) fn version(bytes: &[u8]) -> Option<u32> {
+    let mut reader = Reader::new(bytes);
+    let flags = reader.u8()?;
+    // Version present, no reset, connection id of eight octets or none.
+    if flags & 0xc3 != 0x01 || flags & 0x04 != 0 && flags & 0x08 == 0 {
+        return None;
+    }
+    if flags & 0x0c != 0 {
+        reader.skip(8)?;
+    }
+    let version = reader.u32()?;
+    is_google(version).then_some(version)
+}
+
+/// `Q` and three digits.
+pub(super) fn is_google(version: u32) -> bool {
+    let [letter, digits @ ..] = version.to_be_bytes();
+    letter == b'Q' && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// Tells what the CHLO says, where there is one in `payload`.
+pub(super) fn tell(payload: &[u8], sink: &mut dyn Sink) -> bool {
+    let Some(at) = memchr::memmem::find(payload, b"CHLO") else { return false };
+    tags(payload.get(at + 4..).unwrap_or(&[]), sink).is_some()
+}
+
+fn tags(bytes: &[u8], sink: &mut dyn Sink) -> Option<()> {
+    let mut reader = Reader::new(bytes);
+    let count = usize::from(u16::from_le_bytes(reader.array()?));
+    reader.skip(2)?;
+    let table = reader.take(count.checked_mul(8)?)?;
+    let values = reader.rest();
+    let mut begin = 0;
+    for entry in table.as_chunks::<8>().0 {
+        let [tag @ .., _, _, _, _] = entry;
+        let [_, _, _, _, end @ ..] = *entry;
+        let end = u32::from_le_bytes(end) as usize;
+        let value = values.get(begin..end)?;
+        match tag {
+            b"SNI\0" => sink.field(fields::TLS_SNI, value),
+            b"UAID" => sink.field(fields::SOFTWARE, value),
+            _ => {}
+        }
+        begin = end;
+    }
+    Some(())
+}
