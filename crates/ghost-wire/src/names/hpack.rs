@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::limits::{HPACK_TABLE_OCTETS_MAX, MESSAGE_OCTETS_MAX};
+use super::limits::{HPACK_FIELDS_MAX, HPACK_TABLE_OCTETS_MAX, MESSAGE_OCTETS_MAX};
 use super::read::Reader;
 
 /// What RFC 7541 §4.1 adds to an entry's size.
@@ -27,7 +27,11 @@ impl Table {
     /// Tells each header of one whole block.
     pub(super) fn read(&mut self, block: &[u8], tell: Tell<'_>) {
         let mut reader = Reader::new(block);
-        while self.field(&mut reader, tell).is_some() {}
+        for _ in 0..HPACK_FIELDS_MAX {
+            if self.field(&mut reader, tell).is_none() {
+                break;
+            }
+        }
     }
 
     fn field(&mut self, reader: &mut Reader<'_>, tell: Tell<'_>) -> Option<()> {

@@ -36,6 +36,9 @@ pub(super) const FINGERPRINT_ITEMS_MAX: usize = 512;
 /// HPACK's table of earlier headers, SETTINGS_HEADER_TABLE_SIZE's default.
 pub(super) const HPACK_TABLE_OCTETS_MAX: usize = 4096;
 
+/// Headers of one block: one octet can repeat 4 kB, so a block's own size bounds too little.
+pub(super) const HPACK_FIELDS_MAX: usize = 128;
+
 /// Decrypt attempts of one QUIC flow before it is left alone.
 pub(super) const QUIC_INITIALS_MAX: u8 = 24;
 
