@@ -88,9 +88,11 @@ fn score(
     Score { name, value: ratio(both, of), floor: Some(FLOOR), told }
 }
 
-/// Examples without what could steer a terminal.
+/// Examples, short and without what could steer a terminal.
 fn shown(examples: &[String]) -> String {
-    examples.join(" | ").chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    let safe = |c: char| if c.is_control() { '?' } else { c };
+    let short = examples.iter().map(|e| e.chars().take(80).map(safe).collect::<String>());
+    short.collect::<Vec<_>>().join(" | ")
 }
 
 /// Every text under one of `keys`, their plural lists, and objects in lists (`queries[].rrname`).

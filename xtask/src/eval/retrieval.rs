@@ -151,6 +151,7 @@ pub(super) fn protocol(event: &Value) -> Option<u64> {
         _ => return None,
     };
     let number = match name.to_ascii_uppercase().as_str() {
+        "HOPOPT" => 0,
         "ICMP" => 1,
         "IGMP" => 2,
         "IPIP" | "IPV4" | "IP-IN-IP" => 4,
@@ -164,13 +165,17 @@ pub(super) fn protocol(event: &Value) -> Option<u64> {
         "ESP" => 50,
         "AH" => 51,
         "IPV6-ICMP" | "ICMPV6" => 58,
+        "IPV6-NONXT" => 59,
         "EIGRP" => 88,
         "OSPF" | "OSPFIGP" => 89,
+        "ETHERIP" => 97,
         "PIM" => 103,
+        "IPCOMP" => 108,
         "VRRP" | "CARP" => 112,
         "L2TP" => 115,
         "SCTP" => 132,
         "UDPLITE" | "UDP-LITE" => 136,
+        "MPLS-IN-IP" => 137,
         other => return other.parse().ok(),
     };
     Some(number)

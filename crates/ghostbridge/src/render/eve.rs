@@ -30,9 +30,7 @@ const COMMON: &[&str] = &[
     "ether",
 ];
 /// Objects of the flow line that are not a protocol's messages.
-const OF_FLOW: &[&str] = &["flow", "tcp", "tunnel"];
-/// At most as many DNS lines a flow; the log's own limit on names is lower.
-const DNS_LINES_MAX: usize = 1024;
+const OF_FLOW: &[&str] = &["flow", "tcp", "tunnel", "tunnels"];
 
 pub(super) fn row(out: &mut impl Write, row: Row) -> io::Result<()> {
     let seq = row.get("ghost.seq").cloned();
@@ -51,7 +49,7 @@ pub(super) fn row(out: &mut impl Write, row: Row) -> io::Result<()> {
     for (name, message) in messages {
         object.remove(&name);
         if name == "dns" {
-            for (tx_id, rrname) in dns_names.iter().take(DNS_LINES_MAX).enumerate() {
+            for (tx_id, rrname) in dns_names.iter().enumerate() {
                 let query = json!({
                     "version": 2, "type": "query", "tx_id": tx_id, "rrname": rrname,
                     "rrtype": rrtype(&message, rrname),

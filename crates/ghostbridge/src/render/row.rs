@@ -85,16 +85,16 @@ impl Row {
     pub(super) fn name(&self) -> String {
         const PATHS: &[&str] = &[
             "tls.sni",
-            "quic.sni",
             "http.hostname",
             "dns.rrname",
-            "mdns.rrname",
             "dhcp.hostname",
+            "netbios.names",
             "ssh.server.software_version",
-            "ghost.dst_name",
+            "ghost.dest_name",
             "ghost.brand",
         ];
-        PATHS.iter().map(|path| self.text(path)).find(|n| !n.is_empty()).unwrap_or_default()
+        let first = |path: &&str| self.list(path).into_iter().find(|n| !n.is_empty());
+        PATHS.iter().find_map(first).unwrap_or_default()
     }
 
     pub(super) fn behaviours(&self) -> Vec<String> {
