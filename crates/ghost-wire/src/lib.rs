@@ -8,6 +8,7 @@
 //! any input. It allocates nothing for a packet that brings no new name.
 
 mod app;
+mod dissector;
 mod field;
 pub mod filter;
 mod ip;
@@ -15,10 +16,12 @@ mod link;
 mod names;
 mod packet;
 mod parse;
+mod signature;
 mod transport;
 mod tunnel;
 
 pub use app::App;
+pub use dissector::{Dissector, Segment, Verdict};
 pub use field::{Field, LearnedFrom, Sink, fields};
 pub use packet::{Arp, Direction, Fragment, Inner, Ip, LinkType, Packet, Transport};
 pub use parse::parse;
