@@ -22,17 +22,13 @@ struct Variant {
     record_more: usize,
 }
 
-const VARIANTS: [Variant; 7] = [
+const VARIANTS: [Variant; 5] = [
     Variant { magic: 0xa1b2_c3d4, nanoseconds: false, file_more: 0, record_more: 0 },
     Variant { magic: 0xa1b2_3c4d, nanoseconds: true, file_more: 0, record_more: 0 },
     // Alexey Kuznetsov's patched libpcap: interface, protocol, packet type.
     Variant { magic: 0xa1b2_cd34, nanoseconds: false, file_more: 0, record_more: 8 },
-    // Francisco Mesquita's patch of the same.
-    Variant { magic: 0xa1b2_34cd, nanoseconds: false, file_more: 0, record_more: 8 },
-    // Navtel.
-    Variant { magic: 0xa12b_3c4d, nanoseconds: false, file_more: 0, record_more: 0 },
     // Ixia's hardware and software lcap: the size of all records follows the header.
-    Variant { magic: 0x1c00_01ac, nanoseconds: true, file_more: 4, record_more: 0 },
+    Variant { magic: 0x1c00_01ac, nanoseconds: false, file_more: 4, record_more: 0 },
     Variant { magic: 0x1c00_01ab, nanoseconds: false, file_more: 4, record_more: 0 },
 ];
 
