@@ -304,7 +304,8 @@ fn identify(
         Transport::Tcp { .. } | Transport::Udp { .. } | Transport::Sctp { .. } => {
             (src, dst, true, false)
         }
-        Transport::None | Transport::Igmp { .. } => (src, dst, false, false),
+        // A fragment without its first one has the ports 0 of a transport that has ports.
+        Transport::None | Transport::Igmp { .. } => (src, dst, matches!(proto, 6 | 17 | 132), false),
     };
     f.community_id = Some(community::digest(cid_src, cid_dst, proto, ports, one_way));
     let flip = answers(p, proto, src.1, dst);
