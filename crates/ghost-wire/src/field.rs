@@ -43,6 +43,9 @@ pub mod fields {
     pub const TLS_ISSUER: Field = one("tls.issuerdn");
     /// RFC 3339 end of validity of the first certificate.
     pub const TLS_NOT_AFTER: Field = one("tls.notafter");
+    /// Server name of Google's QUIC before the standard, which is no TLS; the standard's is `tls.sni`.
+    pub const QUIC_SNI: Field = many("quic.sni");
+    /// `1`, `2`, `draft-29`, `Q043`, …
     pub const QUIC_VERSION: Field = one("quic.version");
     pub const HTTP_HOST: Field = many("http.hostname");
     pub const HTTP_METHOD: Field = many("http.http_method");

@@ -46,11 +46,59 @@ fn tags(bytes: &[u8], sink: &mut dyn Sink) -> Option<()> {
         let end = u32::from_le_bytes(end) as usize;
         let value = values.get(begin..end)?;
         match tag {
-            b"SNI\0" => sink.field(fields::TLS_SNI, value),
+            b"SNI\0" => sink.field(fields::QUIC_SNI, value),
             b"UAID" => sink.field(fields::SOFTWARE, value),
             _ => {}
         }
         begin = end;
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kept::Kept;
+    use super::*;
+
+    /// A CHLO of these tags behind a packet's header and hash.
+    pub(crate) fn packet(tags: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+        let mut out = b"\x0dCONNECTIQ043\x01hash-of-12-oc\xa0\x01\x00\x04CHLO".to_vec();
+        out.extend_from_slice(&(tags.len() as u16).to_le_bytes());
+        out.extend_from_slice(&[0, 0]);
+        let mut end = 0;
+        for (tag, value) in tags {
+            end += value.len() as u32;
+            out.extend_from_slice(*tag);
+            out.extend_from_slice(&end.to_le_bytes());
+        }
+        tags.iter().for_each(|(_, value)| out.extend_from_slice(value));
+        out
+    }
+
+    #[test]
+    fn a_hello_tells_its_servers_name_and_its_software() {
+        let bytes = packet(&[
+            (b"PAD\0", &[b'-'; 900]),
+            (b"SNI\0", b"www.example.com"),
+            (b"UAID", b"Browser 5"),
+        ]);
+        assert_eq!(version(&bytes), Some(u32::from_be_bytes(*b"Q043")));
+        let mut kept = Kept::default();
+        assert!(tell(&bytes, &mut kept));
+        assert_eq!(kept.values(fields::QUIC_SNI), ["www.example.com"]);
+        assert_eq!(kept.values(fields::SOFTWARE), ["Browser 5"]);
+    }
+
+    #[test]
+    fn any_octets_are_read_without_a_panic() {
+        bolero::check!().with_iterations(2000).for_each(|bytes: &[u8]| {
+            version(bytes);
+            let mut bent = packet(&[(b"SNI\0", b"a"), (b"UAID", b"b")]);
+            for pair in bytes.as_chunks::<2>().0 {
+                let at = usize::from(pair[0]) % bent.len();
+                bent[at] = pair[1];
+            }
+            tell(&bent, &mut Kept::default());
+        });
+    }
 }

@@ -235,9 +235,47 @@ pub(super) fn crypto_frames(plain: &[u8], mut each: impl FnMut(u64, &[u8])) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::hpack::tests::unhex;
     use super::*;
+
+    /// A client's Initial of `frames`, padded and sealed as a client of `version` would.
+    pub(crate) fn seal(version: u32, connection: &[u8], number: u32, frames: &[u8]) -> Vec<u8> {
+        let suite = suites(version)[0];
+        let keys = Keys::of(suite, connection);
+        let mut body = frames.to_vec();
+        body.resize(body.len().max(1100), 0);
+        let mut out = vec![if suite.v2 { 0xd3 } else { 0xc3 }];
+        out.extend_from_slice(&version.to_be_bytes());
+        out.push(connection.len() as u8);
+        out.extend_from_slice(connection);
+        out.extend_from_slice(&[0, 0]); // source, token
+        out.extend_from_slice(&((body.len() + 4 + TAG) as u16 | 0x4000).to_be_bytes());
+        let number_at = out.len();
+        out.extend_from_slice(&number.to_be_bytes());
+        let mut nonce = keys.iv;
+        nonce[8..].iter_mut().zip(number.to_be_bytes()).for_each(|(n, o)| *n ^= o);
+        let sealed = body.as_mut_slice().into();
+        let tag = keys.aead.encrypt_inout_detached(&nonce.into(), &out, sealed).unwrap();
+        out.extend_from_slice(&body);
+        out.extend_from_slice(&tag);
+        let sample: [u8; 16] = out[number_at + 4..number_at + 20].try_into().unwrap();
+        let mut mask = sample.into();
+        keys.header.encrypt_block(&mut mask);
+        out[0] ^= mask[0] & 0x0f;
+        (0..4).for_each(|nth| out[number_at + nth] ^= mask[1 + nth]);
+        out
+    }
+
+    /// The header of RFC 9001 A.2, before and after protection.
+    #[test]
+    fn the_first_octets_of_the_sample_packet_equal_appendix_a2() {
+        let keys = Keys::of(V1, &unhex("8394c8f03e515708"));
+        let sample: [u8; 16] = unhex("d1b1c98dd7689fb8ec11d242b123dc9b").try_into().unwrap();
+        let mut mask = sample.into();
+        keys.header.encrypt_block(&mut mask);
+        assert_eq!(mask[..5], unhex("437b9aec36"));
+    }
 
     #[test]
     fn secrets_of_version_1_equal_appendix_a_of_rfc_9001() {

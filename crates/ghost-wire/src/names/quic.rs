@@ -236,3 +236,137 @@ fn version_text(version: u32, room: &mut [u8; 16]) -> &[u8] {
     let len = before - out.len();
     &room[..len]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::initial::tests::seal;
+    use super::super::ja::tests::{body, sni};
+    use super::super::kept::Kept;
+    use super::*;
+    use Direction::{ToClient, ToServer};
+
+    const VERSIONS: [u32; 6] = [1, 0x6b33_43cf, 0xff00_001d, 0xff00_001b, 0xface_b002, 0x1a2a_3a4a];
+
+    fn hello() -> Vec<u8> {
+        let extensions = [
+            (0, sni("quic.example")),
+            (16, b"\x00\x03\x02h3".to_vec()),
+            (43, vec![2, 3, 4]),
+            (57, vec![7; 1500]),
+        ];
+        let body = body(0x0303, &[0x1301], &extensions);
+        let mut out = vec![1, 0, (body.len() >> 8) as u8, body.len() as u8];
+        out.extend_from_slice(&body);
+        out
+    }
+
+    fn crypto(hello: &[u8], from: usize, to: usize) -> Vec<u8> {
+        let to = to.min(hello.len());
+        let mut out = vec![1, 0, 6];
+        out.extend_from_slice(&(from as u16 | 0x4000).to_be_bytes());
+        out.extend_from_slice(&((to - from) as u16 | 0x4000).to_be_bytes());
+        out.extend_from_slice(&hello[from..to]);
+        out
+    }
+
+    fn check_told(kept: &Kept) {
+        assert_eq!(kept.values(fields::TLS_SNI), ["quic.example"]);
+        assert_eq!(kept.values(fields::TLS_ALPN), ["h3"]);
+        assert_eq!(kept.values(fields::TLS_VERSION), ["TLS 1.3"]);
+        assert!(kept.values(fields::TLS_JA4)[0].starts_with("q13d0104h3_"));
+    }
+
+    #[test]
+    fn a_hello_over_several_initials_in_any_order_is_found_in_every_version() {
+        let (hello, id) = (hello(), [8, 7, 6, 5, 4, 3, 2, 1]);
+        for version in VERSIONS {
+            let (mut state, mut kept) = (QuicState::default(), Kept::default());
+            let second = seal(version, &id, 1, &crypto(&hello, 700, 9999));
+            let first =
+                seal(version, &id, 0, &[crypto(&hello, 300, 720), crypto(&hello, 0, 310)].concat());
+            assert!(looks_like(&second), "{version:x}");
+            assert_eq!(state.datagram(ToServer, &second, &mut kept), Feed::More);
+            assert_eq!(state.datagram(ToClient, &[0xc0; 1200], &mut kept), Feed::More);
+            assert_eq!(state.datagram(ToServer, &first, &mut kept), Feed::Done, "{version:x}");
+            check_told(&kept);
+            assert!(state.talk.is_none(), "nothing stays held");
+        }
+    }
+
+    #[test]
+    fn a_hello_behind_another_packet_of_its_datagram_is_found() {
+        let (hello, id) = (hello(), [1, 1, 2, 2, 3, 3, 4, 4]);
+        let mut datagram = seal(1, &id, 0, &crypto(&hello, 0, 900));
+        datagram.extend_from_slice(&seal(1, &id, 1, &crypto(&hello, 900, 9999)));
+        let (mut state, mut kept) = (QuicState::default(), Kept::default());
+        assert_eq!(state.datagram(ToServer, &datagram, &mut kept), Feed::Done);
+        check_told(&kept);
+    }
+
+    #[test]
+    fn after_a_retry_the_new_connection_id_makes_the_keys() {
+        let hello = hello();
+        let (mut state, mut kept) = (QuicState::default(), Kept::default());
+        let before = seal(1, &[1; 8], 0, &crypto(&hello, 0, 500));
+        assert_eq!(state.datagram(ToServer, &before, &mut kept), Feed::More);
+        let after = [(0, 900), (900, 9999)]
+            .map(|(from, to)| seal(1, &[2; 8], 1, &crypto(&hello, from, to)));
+        assert_eq!(state.datagram(ToServer, &after[0], &mut kept), Feed::More);
+        assert_eq!(state.datagram(ToServer, &after[1], &mut kept), Feed::Done);
+        check_told(&kept);
+    }
+
+    #[test]
+    fn a_packet_that_was_altered_tells_nothing_and_patience_ends() {
+        let hello = hello();
+        let mut bent = seal(1, &[3; 8], 0, &crypto(&hello, 0, 9999));
+        bent[200] ^= 1;
+        let (mut state, mut kept) = (QuicState::default(), Kept::default());
+        let mut last = Feed::More;
+        for _ in 0..=QUIC_INITIALS_MAX {
+            last = state.datagram(ToServer, &bent, &mut kept);
+        }
+        assert_eq!(last, Feed::Done);
+        assert_eq!(kept.values(fields::QUIC_VERSION), ["1"]);
+        assert_eq!(kept.fields.len(), 1);
+    }
+
+    #[test]
+    fn versions_have_names() {
+        let check = |version, text: &str| {
+            assert_eq!(std::str::from_utf8(version_text(version, &mut [0; 16])).unwrap(), text);
+        };
+        check(1, "1");
+        check(0x6b33_43cf, "2");
+        check(0xff00_001d, "draft-29");
+        check(0xface_b002, "mvfst-2");
+        check(0x5130_3433, "Q043");
+        check(0x1a2a_3a4a, "0x1a2a3a4a");
+    }
+
+    #[test]
+    fn other_protocols_are_not_mine() {
+        for bytes in [&b"GET / HTTP/1.1\r\n"[..], &[0; 60], &[0x40; 1200], &[]] {
+            assert!(!looks_like(bytes));
+            let mut state = QuicState::default();
+            assert_eq!(state.datagram(ToServer, bytes, &mut Kept::default()), Feed::NotMine);
+        }
+    }
+
+    #[test]
+    fn any_octets_are_read_without_a_panic() {
+        let whole = seal(1, &[5; 8], 0, &crypto(&hello(), 0, 9999));
+        bolero::check!().with_iterations(1000).for_each(|bytes: &[u8]| {
+            let (mut state, mut kept) = (QuicState::default(), Kept::default());
+            state.datagram(ToServer, bytes, &mut kept);
+            let mut bent = whole.clone();
+            for pair in bytes.as_chunks::<2>().0 {
+                bent[usize::from(pair[0]) % 40] = pair[1];
+            }
+            state.datagram(ToServer, &bent, &mut kept);
+            // What a client may put inside.
+            let inside = seal(1, &[5; 8], 0, bytes);
+            QuicState::default().datagram(ToServer, &inside, &mut kept);
+        });
+    }
+}
