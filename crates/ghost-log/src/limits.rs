@@ -1,0 +1,73 @@
+//! Every limit of the log, with its reason.
+
+use ghost_event::Priority;
+use ghost_event::line::LINE_BYTES_MAX;
+
+/// A segment is sealed before it would grow beyond this: small enough to fetch again in one go,
+/// large enough that restated shapes cost little.
+pub(crate) const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// Lines wait in memory until there are this many bytes, a tick or a sync.
+pub(crate) const WRITE_BYTES: usize = 256 << 10;
+
+/// With no room on the disk, this much may wait in memory before events are turned away.
+pub(crate) const WAITING_BYTES_MAX: usize = 8 << 20;
+
+/// A sync comes after this many events, however low.
+pub(crate) const SYNC_EVENTS: u32 = 256;
+
+/// Readers take this much at a time.
+pub(crate) const READ_BYTES: usize = 2 << 20;
+
+/// Of a torn tail, this much is kept for whoever wants to look.
+pub(crate) const TORN_BYTES_KEPT: u64 = 16 << 20;
+
+/// Sealed segments are searched for shapes at a start up to this many bytes, newest first.
+pub(crate) const SHAPE_SEARCH_BYTES: u64 = 64 << 20;
+
+/// Open files that a reader keeps.
+pub(crate) const OPEN_FILES: usize = 16;
+
+const _: () = assert!(READ_BYTES >= 2 * LINE_BYTES_MAX, "a block holds a whole line");
+const _: () = assert!(SEGMENT_BYTES as usize >= 4 * LINE_BYTES_MAX, "a segment holds some lines");
+const _: () = assert!(WAITING_BYTES_MAX >= WRITE_BYTES + 2 * LINE_BYTES_MAX);
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// The name that a new log gets; one that exists keeps its own.
+    pub log_id: [u8; 16],
+    /// The program and its version, as epoch lines tell it.
+    pub program: String,
+    /// Who holds the lock; `pid N`.
+    pub holder: String,
+    /// Begins in bulk: syncs at the end of segments and on demand only.
+    pub bulk: bool,
+    /// Starts although lines that were acknowledged are gone; the `recovered` note says so.
+    pub accept_loss: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> LogConfig {
+        LogConfig {
+            segment_bytes: SEGMENT_BYTES,
+            log_id: [0; 16],
+            program: concat!("ghostbridge ", env!("CARGO_PKG_VERSION")).to_owned(),
+            holder: format!("pid {}", std::process::id()),
+            bulk: false,
+            accept_loss: false,
+        }
+    }
+}
+
+/// How long an event may wait for its sync, in nanoseconds.
+pub(crate) fn sync_delay_ns(prio: Priority) -> u64 {
+    match prio {
+        Priority::Critical => 0,
+        Priority::High => 100_000_000,
+        Priority::Medium => 1_000_000_000,
+        Priority::Low => 5_000_000_000,
+    }
+}

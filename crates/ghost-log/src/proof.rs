@@ -1,0 +1,170 @@
+//! The arithmetic of the log: leaves, the chain's links, and the Merkle tree of RFC 6962.
+//!
+//! One hash a line serves both: the leaf is named by the next line (`ghost.prev`) and is a leaf of
+//! the tree. The chain proves order and bytes up to its last link but says nothing of its own end;
+//! a root from outside does.
+//!
+//! **Invariant:** nothing here reads a file or a clock; whoever writes, verifies, replicates or
+//! simulates a log checks it with this very code.
+
+use ghost_event::Digest;
+use sha2::{Digest as _, Sha256};
+
+/// The leaf of a line: its bytes as they stand on disk, newline included.
+#[must_use]
+pub fn leaf(line: &[u8]) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update([0]);
+    hash.update(line);
+    Digest(hash.finalize().into())
+}
+
+/// The node above two others.
+#[must_use]
+pub fn node(left: &Digest, right: &Digest) -> Digest {
+    let mut bytes = [1; 65];
+    bytes[1..33].copy_from_slice(&left.0);
+    bytes[33..].copy_from_slice(&right.0);
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// A growing tree, of which only the frontier is kept: the roots of its full subtrees, largest
+/// first, one for each bit of its size.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tree {
+    size: u64,
+    frontier: Vec<Digest>,
+}
+
+impl Tree {
+    #[must_use]
+    pub fn new() -> Tree {
+        Tree { size: 0, frontier: Vec::with_capacity(64) }
+    }
+
+    /// A tree taken up again; `None` where the frontier does not belong to that size.
+    #[must_use]
+    pub fn resume(size: u64, frontier: &[Digest]) -> Option<Tree> {
+        (frontier.len() == size.count_ones() as usize)
+            .then(|| Tree { size, frontier: frontier.to_vec() })
+    }
+
+    /// Leaves so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What must be kept to go on.
+    #[must_use]
+    pub fn frontier(&self) -> &[Digest] {
+        &self.frontier
+    }
+
+    /// Takes in the next leaf: one node hash on average.
+    pub fn push(&mut self, leaf: Digest) {
+        let mut top = leaf;
+        // Each trailing one-bit of the size is a full subtree that this leaf completes.
+        for _ in 0..self.size.trailing_ones() {
+            let Some(left) = self.frontier.pop() else { break };
+            top = node(&left, &top);
+        }
+        self.frontier.push(top);
+        self.size += 1;
+    }
+
+    /// The root over all leaves so far; of none, the hash of nothing.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        let mut from_right = self.frontier.iter().rev();
+        match from_right.next() {
+            None => Digest(Sha256::digest([]).into()),
+            Some(last) => from_right.fold(*last, |right, left| node(left, &right)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6962, section 2.1, word for word.
+    fn oracle(leaves: &[Digest]) -> Digest {
+        match leaves {
+            [] => Digest(Sha256::digest([]).into()),
+            [one] => *one,
+            many => {
+                let mut k = 1;
+                while k * 2 < many.len() {
+                    k *= 2;
+                }
+                node(&oracle(&many[..k]), &oracle(&many[k..]))
+            }
+        }
+    }
+
+    /// The eight leaves and roots that implementations of RFC 6962 test against.
+    #[test]
+    fn the_known_trees_have_their_known_roots() {
+        let leaves: [&[u8]; 8] = [
+            b"",
+            &[0x00],
+            &[0x10],
+            &[0x20, 0x21],
+            &[0x30, 0x31],
+            &[0x40, 0x41, 0x42, 0x43],
+            &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
+            &[
+                0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d,
+                0x6e, 0x6f,
+            ],
+        ];
+        let roots = [
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+            "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+            "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        ];
+        let mut tree = Tree::new();
+        assert_eq!(
+            tree.root().to_string(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        for (bytes, root) in leaves.iter().zip(roots) {
+            tree.push(leaf(bytes));
+            assert_eq!(tree.root().to_string(), root);
+        }
+    }
+
+    #[test]
+    fn every_size_has_the_root_of_the_definition() {
+        let leaves: Vec<Digest> = (0..300_u32).map(|i| leaf(&i.to_be_bytes())).collect();
+        let mut tree = Tree::new();
+        for n in 0..leaves.len() {
+            assert_eq!(tree.root(), oracle(&leaves[..n]), "size {n}");
+            assert_eq!(tree.frontier().len(), tree.size().count_ones() as usize);
+            tree.push(leaves[n]);
+        }
+    }
+
+    #[test]
+    fn a_tree_taken_up_again_goes_on_as_if_never_put_down() {
+        bolero::check!().with_iterations(300).with_type::<(u8, u8)>().for_each(
+            |(before, after)| {
+                let mut whole = Tree::new();
+                (0..*before).for_each(|i| whole.push(leaf(&[i])));
+                let mut resumed = Tree::resume(whole.size(), whole.frontier()).unwrap();
+                for i in 0..*after {
+                    whole.push(leaf(&[i, 1]));
+                    resumed.push(leaf(&[i, 1]));
+                }
+                assert_eq!(resumed.root(), whole.root());
+                assert_eq!(Tree::resume(whole.size() + 1, &[]), None);
+            },
+        );
+    }
+}

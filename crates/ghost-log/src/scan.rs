@@ -1,0 +1,218 @@
+//! A file cut into lines, block by block, without an allocation a line.
+
+use std::io;
+
+use ghost_event::line::LINE_BYTES_MAX;
+use ghost_world::File;
+
+use crate::limits::READ_BYTES;
+
+/// What stands next in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// With its newline.
+    Line(&'a [u8]),
+    /// The file ends without a newline.
+    Unfinished(&'a [u8]),
+    /// More bytes without a newline than a line may have.
+    TooLong(&'a [u8]),
+}
+
+/// Reads on from a place, to where the file ended when that was reached.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    file: Box<dyn File>,
+    block: Vec<u8>,
+    /// What of `block` is read and not yet given out.
+    start: usize,
+    end: usize,
+    /// Where `block[start]` lies in the file.
+    offset: u64,
+    /// Bytes of the piece given last, which ends at `start`.
+    last: usize,
+}
+
+impl Scanner {
+    pub(crate) fn new(file: Box<dyn File>, offset: u64) -> Scanner {
+        Scanner { file, block: vec![0; READ_BYTES], start: 0, end: 0, offset, last: 0 }
+    }
+
+    /// Where the next piece begins.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The whole line that was given last.
+    pub(crate) fn current(&self) -> &[u8] {
+        &self.block[self.start - self.last..self.start]
+    }
+
+    /// The next piece, or `None` at the end. An unfinished piece is not consumed: when the file has
+    /// grown, it is read again.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
+        let mut searched = 0;
+        loop {
+            let waiting = &self.block[self.start..self.end];
+            if let Some(at) = memchr::memchr(b'\n', &waiting[searched..]) {
+                let len = searched + at + 1;
+                let from = self.start;
+                self.start += len;
+                self.last = len;
+                self.offset += len as u64;
+                let line = &self.block[from..from + len];
+                let piece =
+                    if len > LINE_BYTES_MAX { Piece::TooLong(line) } else { Piece::Line(line) };
+                return Ok(Some(piece));
+            }
+            if waiting.len() >= LINE_BYTES_MAX {
+                let from = self.start;
+                self.offset += (self.end - from) as u64;
+                self.start = self.end;
+                self.last = 0;
+                return Ok(Some(Piece::TooLong(&self.block[from..self.end])));
+            }
+            searched = waiting.len();
+            if self.fill()? == 0 {
+                let rest = &self.block[self.start..self.end];
+                return Ok((!rest.is_empty()).then_some(Piece::Unfinished(rest)));
+            }
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        self.block.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        self.last = 0;
+        let at = self.offset + self.end as u64;
+        let n = self.file.read_full_at(&mut self.block[self.end..], at)?;
+        self.end += n;
+        Ok(n)
+    }
+}
+
+/// The `event_type` of a line, without reading the JSON; empty where there is none near its start.
+pub(crate) fn event_type(line: &[u8]) -> &[u8] {
+    const KEY: &[u8] = b"\"event_type\":\"";
+    // The two places where our own notes have it; in a string the quotes would be escaped.
+    let at = [1, 47].into_iter().find(|at| line.get(*at..).is_some_and(|l| l.starts_with(KEY)));
+    let near = &line[..line.len().min(512)];
+    let Some(at) = at.or_else(|| memchr::memmem::find(near, KEY)) else { return b"" };
+    let rest = &line[at + KEY.len()..];
+    &rest[..memchr::memchr(b'"', rest).unwrap_or(0)]
+}
+
+/// Whether the line is a note or a shape: told by its first bytes.
+pub(crate) fn is_note(line: &[u8]) -> bool {
+    line.starts_with(b"{\"event_type\"")
+        || line.get(46..61).is_some_and(|l| l == b",\"event_type\":\"")
+}
+
+/// The last whole line of a file of `len` bytes that ends with one, and where it begins.
+pub(crate) fn last_line(file: &dyn File, len: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
+    let mut window = 4096_u64;
+    loop {
+        let from = len.saturating_sub(window);
+        let mut bytes = vec![0; usize::try_from(len - from).unwrap_or(0)];
+        let n = file.read_full_at(&mut bytes, from)?;
+        bytes.truncate(n);
+        let Some((b'\n', before)) = bytes.split_last() else { return Ok(None) };
+        if let Some(at) = memchr::memrchr(b'\n', before) {
+            return Ok(Some((from + at as u64 + 1, bytes.split_off(at + 1))));
+        }
+        if from == 0 {
+            return Ok(Some((0, bytes)));
+        }
+        if window > LINE_BYTES_MAX as u64 {
+            return Ok(None);
+        }
+        window *= 8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ghost_world::{Disk as _, SimDisk};
+
+    use super::*;
+
+    fn file(bytes: &[u8]) -> Box<dyn File> {
+        let disk = SimDisk::new();
+        disk.put(Path::new("/f"), bytes);
+        disk.open_read(Path::new("/f")).unwrap()
+    }
+
+    #[test]
+    fn lines_come_as_they_stand() {
+        bolero::check!().with_iterations(1000).for_each(|bytes| {
+            let mut scanner = Scanner::new(file(bytes), 0);
+            let mut back = Vec::new();
+            while let Some(piece) = scanner.next().unwrap() {
+                match piece {
+                    Piece::Line(line) => {
+                        assert_eq!(memchr::memchr(b'\n', line), Some(line.len() - 1));
+                        back.extend_from_slice(line);
+                    }
+                    Piece::Unfinished(rest) => {
+                        back.extend_from_slice(rest);
+                        break;
+                    }
+                    Piece::TooLong(_) => unreachable!("the input is short"),
+                }
+            }
+            assert_eq!(back, *bytes);
+        });
+    }
+
+    #[test]
+    fn blocks_do_not_show() {
+        let mut bytes = Vec::new();
+        for i in 0..40_000_usize {
+            bytes.extend(std::iter::repeat_n(b'a', i % 257));
+            bytes.push(b'\n');
+        }
+        let mut scanner = Scanner::new(file(&bytes), 0);
+        let mut count = 0;
+        while let Some(Piece::Line(line)) = scanner.next().unwrap() {
+            assert_eq!(line.len(), count % 257 + 1);
+            count += 1;
+        }
+        assert_eq!(count, 40_000);
+        assert_eq!(scanner.offset(), bytes.len() as u64);
+    }
+
+    #[test]
+    fn a_line_without_end_is_told_in_pieces() {
+        let mut bytes = vec![b'x'; 3 * READ_BYTES];
+        bytes.extend_from_slice(b"\nshort\n");
+        let mut scanner = Scanner::new(file(&bytes), 0);
+        let mut long = 0;
+        loop {
+            match scanner.next().unwrap().unwrap() {
+                Piece::TooLong(part) => long += part.len(),
+                Piece::Line(line) if line == b"short\n" => break,
+                Piece::Line(line) => long += line.len(),
+                Piece::Unfinished(_) => panic!("the file ends with a newline"),
+            }
+        }
+        assert_eq!(long, 3 * READ_BYTES + 1);
+    }
+
+    #[test]
+    fn the_last_line_is_found_from_the_end() {
+        for (bytes, expected) in [
+            (b"".to_vec(), None),
+            (b"a\n".to_vec(), Some((0, b"a\n".to_vec()))),
+            (b"a\nbc\n".to_vec(), Some((2, b"bc\n".to_vec()))),
+            (b"a\nbc".to_vec(), None),
+            (
+                [vec![b'x'; 10_000], b"\n".to_vec()].concat(),
+                Some((0, [vec![b'x'; 10_000], b"\n".to_vec()].concat())),
+            ),
+        ] {
+            assert_eq!(last_line(&*file(&bytes), bytes.len() as u64).unwrap(), expected);
+        }
+    }
+}

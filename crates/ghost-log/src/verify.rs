@@ -1,0 +1,580 @@
+//! Whether a log is still what was written: every line, in order, unaltered.
+//!
+//! One pass hashes each line and compares it with what the next line says of it. Where that breaks,
+//! the rest of the log is asked what happened, so that each damage has a name, a line and a byte.
+//!
+//! What a chain cannot prove is said: the last line is named by none, and a log cut between two
+//! lines is a shorter, valid chain. The writer's own `state/head`, or a head from outside, closes
+//! that; against somebody who rewrote log and state together only one from outside helps.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use ghost_event::line::{Note, Tail, View};
+use ghost_event::{Digest, Seq};
+use ghost_world::{Disk, File, RealDisk};
+
+use crate::error::LogError;
+use crate::head::Head;
+use crate::layout::Layout;
+use crate::proof;
+use crate::recover::{continues, sealed};
+use crate::scan::{self, Piece, Scanner};
+
+/// What verification goes by beside the log itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VerifyOptions {
+    /// A head from outside (`--against SEQ:LEAF`).
+    pub against: Option<Head>,
+    /// Passes over `state/head`, as for a copy of another machine's log.
+    pub without_state: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// The oldest line that is left; above 1, older segments are gone. 0 in an empty log.
+    pub first_seq: Seq,
+    /// The last right line.
+    pub head: Head,
+    pub lines: u64,
+    pub bytes: u64,
+    pub segments: u64,
+    /// Empty where no line tells it.
+    pub log_id: String,
+    /// The newest epoch.
+    pub epoch: u64,
+    pub proven: Proven,
+    /// The first damage; `None` means that all is well.
+    pub damage: Option<Damage>,
+}
+
+/// How far the proof goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Proven {
+    #[default]
+    Nothing,
+    /// By the chain, to the last line but one; the last one is whole JSON, no more is known of it.
+    ButLast,
+    /// To the last line, which the writer's own `state/head` names.
+    ByState,
+    /// To the last line, which the given head names.
+    ByGivenHead,
+}
+
+/// Where and how a log is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Damage {
+    pub kind: DamageKind,
+    /// The line that is wrong, or should stand here.
+    pub seq: Seq,
+    /// Its segment's first line.
+    pub segment: Seq,
+    /// Counted in the segment from 1; 0 where it was not counted.
+    pub line: u64,
+    /// Where in the segment the wrong line begins.
+    pub byte: u64,
+}
+
+/// Kinds of damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DamageKind {
+    /// The line is not the one that was hashed.
+    #[default]
+    Altered,
+    /// Lines are missing.
+    Dropped { from: Seq, to: Seq },
+    /// Two lines have changed places.
+    Swapped { first: Seq, second: Seq },
+    /// A line continues line `parent`, which another line continues already.
+    Forked { parent: Seq },
+    /// An epoch continues a line that is not in this log.
+    ForeignParent { parent: Seq },
+    /// A line of another log.
+    ForeignLog,
+    /// The same line stands twice.
+    Repeated,
+    /// The line is no line of a log.
+    Malformed,
+    /// The active segment ends in something that was never finished.
+    TornTail { bytes: u64 },
+    /// The file's name says another first line.
+    Misnamed,
+    /// The log ends before a line that had been made durable.
+    CutOff { expected: Seq },
+}
+
+impl Verdict {
+    #[must_use]
+    pub fn ok(&self) -> bool {
+        self.damage.is_none()
+    }
+}
+
+/// Verifies the log under the data folder.
+pub fn verify(data: &Path, options: &VerifyOptions) -> Result<Verdict, LogError> {
+    verify_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), data, options)
+}
+
+/// The same on any disk.
+pub fn verify_on(
+    disk: &Arc<dyn Disk>,
+    data: &Path,
+    options: &VerifyOptions,
+) -> Result<Verdict, LogError> {
+    let layout = Layout::new(data);
+    let state = if options.without_state {
+        None
+    } else {
+        disk.open_read(&layout.head()).ok().and_then(|f| Head::read(&*f)).filter(|h| h.seq > 0)
+    };
+    let mut pass = Pass {
+        disk,
+        verdict: Verdict::default(),
+        heads: [options.against, state],
+        before: None,
+        last: Vec::new(),
+    };
+    let segments = segments(disk, &layout)?;
+    for (i, segment) in segments.iter().enumerate() {
+        let is_last = i + 1 == segments.len();
+        pass.verdict.segments += 1;
+        if pass.segment(segment, is_last, &segments)? {
+            break;
+        }
+    }
+    pass.end(&segments);
+    Ok(pass.verdict)
+}
+
+/// One file of the log.
+#[derive(Debug, Clone)]
+struct Segment {
+    path: std::path::PathBuf,
+    /// By its name; `None` for the active one.
+    named: Option<Seq>,
+}
+
+fn segments(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Vec<Segment>, LogError> {
+    let mut all: Vec<Segment> = sealed(&**disk, layout)?
+        .into_iter()
+        .map(|first| Segment { path: layout.segment(first), named: Some(first) })
+        .collect();
+    let path = layout.active();
+    match disk.open_read(&path).and_then(|f| f.len()) {
+        Ok(0) => {}
+        Ok(_) => all.push(Segment { path, named: None }),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(LogError::io("open", &path)(e)),
+    }
+    Ok(all)
+}
+
+/// Where a line begins.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    segment: Seq,
+    line: u64,
+    byte: u64,
+}
+
+struct Pass<'a> {
+    disk: &'a Arc<dyn Disk>,
+    verdict: Verdict,
+    /// From outside, and the writer's own.
+    heads: [Option<Head>; 2],
+    /// The line before and its place.
+    before: Option<Place>,
+    /// The last line's bytes, kept at the end of the last segment.
+    last: Vec<u8>,
+}
+
+impl Pass<'_> {
+    fn open(&self, segment: &Segment, from: u64) -> Result<Scanner, LogError> {
+        let file: Box<dyn File> =
+            self.disk.open_read(&segment.path).map_err(LogError::io("open", &segment.path))?;
+        Ok(Scanner::new(file, from))
+    }
+
+    /// Reads one segment; true where damage ends the pass.
+    fn segment(
+        &mut self,
+        segment: &Segment,
+        is_last: bool,
+        all: &[Segment],
+    ) -> Result<bool, LogError> {
+        let mut scanner = self.open(segment, 0)?;
+        let mut place =
+            Place { segment: segment.named.unwrap_or(self.verdict.head.seq + 1), line: 0, byte: 0 };
+        loop {
+            place.byte = scanner.offset();
+            place.line += 1;
+            let expected = self.verdict.head;
+            let (line, tail) = match scanner.next().map_err(LogError::io("read", &segment.path))? {
+                None => {
+                    if is_last && place.line > 1 {
+                        self.last = self.last_line(segment)?;
+                    }
+                    return Ok(false);
+                }
+                Some(Piece::Line(line)) => (line, Tail::of(line)),
+                Some(Piece::Unfinished(_) | Piece::TooLong(_)) => (&[][..], None),
+            };
+            let Some(tail) = tail else {
+                let kind = self.broken_line(segment, place.byte, is_last)?;
+                self.damage(kind, expected.seq + 1, place);
+                return Ok(true);
+            };
+            if place.line == 1 {
+                if self.verdict.lines == 0 {
+                    self.verdict.first_seq = tail.seq;
+                    if tail.seq > 1 {
+                        // Older segments are gone; what it continues cannot be checked.
+                        self.verdict.head = Head { seq: tail.seq - 1, leaf: tail.prev };
+                    }
+                }
+                if segment.named.is_none() {
+                    place.segment = tail.seq;
+                }
+                if segment.named.is_some_and(|named| named != tail.seq) {
+                    self.damage(DamageKind::Misnamed, tail.seq, place);
+                    return Ok(true);
+                }
+            }
+            let expected = self.verdict.head;
+            if tail.prev != expected.leaf || tail.seq != expected.seq + 1 {
+                let line = line.to_vec();
+                self.classify(&line, tail, place, all)?;
+                return Ok(true);
+            }
+            let head = Head { seq: tail.seq, leaf: proof::leaf(line) };
+            if scan::is_note(line)
+                && let Some((kind, seq)) = self.epoch(line, tail)
+            {
+                self.damage(kind, seq, place);
+                return Ok(true);
+            }
+            if self.heads.iter().flatten().any(|h| h.seq == head.seq && h.leaf != head.leaf) {
+                // The chain to it is right, and it is not the line that was acknowledged.
+                self.damage(DamageKind::Altered, head.seq, place);
+                return Ok(true);
+            }
+            self.verdict.head = head;
+            self.verdict.lines += 1;
+            self.verdict.bytes += line.len() as u64;
+            self.before = Some(place);
+        }
+    }
+
+    fn last_line(&self, segment: &Segment) -> Result<Vec<u8>, LogError> {
+        let read = || -> io::Result<Option<(u64, Vec<u8>)>> {
+            let file = self.disk.open_read(&segment.path)?;
+            let len = file.len()?;
+            scan::last_line(&*file, len)
+        };
+        let line = read().map_err(LogError::io("read", &segment.path))?;
+        Ok(line.map_or(Vec::new(), |(_, line)| line))
+    }
+
+    /// Epoch and segment notes say what they continue and of which log.
+    fn epoch(&mut self, line: &[u8], tail: Tail) -> Option<(DamageKind, Seq)> {
+        if !matches!(scan::event_type(line), b"epoch" | b"segment") {
+            return None;
+        }
+        let view = View::parse(line).ok()?;
+        let (log, epoch, seq, leaf, begins) = match view.note? {
+            Note::Epoch(n) => (n.log, n.epoch, n.parent_seq, n.parent_leaf, true),
+            Note::Segment(n) => (n.log, n.epoch, n.parent_seq, n.parent_leaf, false),
+            _ => return None,
+        };
+        if seq + 1 != tail.seq || leaf != tail.prev {
+            return Some((DamageKind::ForeignParent { parent: seq }, tail.seq));
+        }
+        if !self.verdict.log_id.is_empty() && self.verdict.log_id != log {
+            return Some((DamageKind::ForeignLog, tail.seq));
+        }
+        let goes_on = if begins { epoch > self.verdict.epoch } else { epoch >= self.verdict.epoch };
+        if !goes_on {
+            return Some((DamageKind::Forked { parent: seq }, tail.seq));
+        }
+        self.verdict.log_id = log.into_owned();
+        self.verdict.epoch = epoch;
+        None
+    }
+
+    fn damage(&mut self, kind: DamageKind, seq: Seq, place: Place) {
+        self.verdict.damage = Some(place.damage(kind, seq));
+    }
+
+    /// A piece that is no line: torn where nothing behind it continues a chain.
+    fn broken_line(
+        &self,
+        segment: &Segment,
+        byte: u64,
+        is_last: bool,
+    ) -> Result<DamageKind, LogError> {
+        if !is_last || segment.named.is_some() {
+            return Ok(DamageKind::Malformed);
+        }
+        let open = || self.disk.open_read(&segment.path);
+        let io = || LogError::io("read", &segment.path);
+        let continued =
+            continues(open().map_err(io())?, byte, self.verdict.head.leaf).map_err(io())?;
+        if continued {
+            return Ok(DamageKind::Malformed);
+        }
+        let len = open().and_then(|f| f.len()).map_err(io())?;
+        Ok(DamageKind::TornTail { bytes: len.saturating_sub(byte) })
+    }
+
+    /// What happened at a line that does not continue the chain.
+    fn classify(
+        &mut self,
+        line: &[u8],
+        tail: Tail,
+        place: Place,
+        all: &[Segment],
+    ) -> Result<(), LogError> {
+        let head = self.verdict.head;
+        let expected = head.seq + 1;
+        let (kind, seq, place) = if tail.prev == head.leaf {
+            // It continues the chain, under a number that is not its own.
+            (DamageKind::Altered, expected, place)
+        } else if serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err() {
+            (DamageKind::Malformed, expected, place)
+        } else if let Some((parent, twin)) = self.continues_earlier(tail, place, all)? {
+            let leaf = proof::leaf(line);
+            let kind = if twin == Some(leaf) {
+                DamageKind::Repeated
+            } else {
+                DamageKind::Forked { parent }
+            };
+            (kind, tail.seq, place)
+        } else if tail.seq > expected {
+            if self.stands_later(expected, head.leaf, place, all)? {
+                (DamageKind::Swapped { first: expected, second: tail.seq }, expected, place)
+            } else {
+                (DamageKind::Dropped { from: expected, to: tail.seq - 1 }, expected, place)
+            }
+        } else if tail.seq < expected {
+            (DamageKind::Forked { parent: tail.seq.saturating_sub(1) }, tail.seq, place)
+        } else if close(&tail.prev, &head.leaf) || self.before.is_none() {
+            // A changed line changes its whole digest; here a few digits differ: the link was changed.
+            (DamageKind::Altered, expected, place)
+        } else {
+            (DamageKind::Altered, head.seq, self.before.unwrap_or(place))
+        };
+        self.damage(kind, seq, place);
+        Ok(())
+    }
+
+    /// The line before this one that it continues, and the leaf of the line that continues it by right.
+    fn continues_earlier(
+        &self,
+        tail: Tail,
+        until: Place,
+        all: &[Segment],
+    ) -> Result<Option<(Seq, Option<Digest>)>, LogError> {
+        let mut parent = None;
+        self.each(all, None, |at, line, t| {
+            if at.segment == until.segment && at.byte >= until.byte {
+                return true;
+            }
+            if t.prev == tail.prev {
+                parent = Some((t.seq.saturating_sub(1), Some(proof::leaf(line))));
+                return true;
+            }
+            false
+        })?;
+        Ok(parent)
+    }
+
+    /// Whether line `seq` that continues `leaf` stands after a place.
+    fn stands_later(
+        &self,
+        seq: Seq,
+        leaf: Digest,
+        from: Place,
+        all: &[Segment],
+    ) -> Result<bool, LogError> {
+        let mut found = false;
+        self.each(all, Some(from), |_, _, t| {
+            found = t.seq == seq && t.prev == leaf;
+            found
+        })?;
+        Ok(found)
+    }
+
+    /// Calls `each` for every line from a place on that has a tail, until it says enough.
+    fn each(
+        &self,
+        all: &[Segment],
+        from: Option<Place>,
+        mut each: impl FnMut(Place, &[u8], Tail) -> bool,
+    ) -> Result<(), LogError> {
+        let mut next_active = 0;
+        for segment in all {
+            let mut place =
+                Place { segment: segment.named.unwrap_or(next_active), line: 0, byte: 0 };
+            if let Some(from) = from {
+                let here = segment.named.unwrap_or(Seq::MAX);
+                if here < from.segment {
+                    continue;
+                }
+            }
+            let mut scanner = self.open(segment, 0)?;
+            loop {
+                place.byte = scanner.offset();
+                let piece = scanner.next().map_err(LogError::io("read", &segment.path))?;
+                let line = match piece {
+                    None | Some(Piece::Unfinished(_)) => break,
+                    Some(Piece::TooLong(_)) => continue,
+                    Some(Piece::Line(line)) => line,
+                };
+                let Some(tail) = Tail::of(line) else { continue };
+                if place.byte == 0 && segment.named.is_none() {
+                    place.segment = tail.seq;
+                }
+                next_active = tail.seq + 1;
+                let before =
+                    from.is_some_and(|f| place.segment == f.segment && place.byte < f.byte);
+                if !before && each(place, line, tail) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After the last line: what the heads say, and how far the proof goes.
+    fn end(&mut self, all: &[Segment]) {
+        let head = self.verdict.head;
+        let torn = matches!(
+            self.verdict.damage,
+            None | Some(Damage { kind: DamageKind::TornTail { .. }, .. })
+        );
+        if torn {
+            let beyond = self.heads.iter().flatten().map(|h| h.seq).filter(|s| *s > head.seq).max();
+            if let Some(expected) = beyond {
+                let place = self.before.unwrap_or_default();
+                let byte = all
+                    .last()
+                    .and_then(|s| self.disk.open_read(&s.path).and_then(|f| f.len()).ok())
+                    .unwrap_or(0);
+                let place = Place { line: place.line + 1, byte, ..place };
+                self.damage(DamageKind::CutOff { expected }, head.seq + 1, place);
+            }
+        }
+        if self.verdict.damage.is_none()
+            && !self.last.is_empty()
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&self.last).is_err()
+        {
+            let place = self.before.unwrap_or_default();
+            self.damage(DamageKind::Malformed, head.seq, place);
+        }
+        self.verdict.proven = if self.verdict.lines == 0 {
+            Proven::Nothing
+        } else if self.heads[0].is_some_and(|h| h == head) {
+            Proven::ByGivenHead
+        } else if self.heads[1].is_some_and(|h| h == head) {
+            Proven::ByState
+        } else {
+            Proven::ButLast
+        };
+    }
+}
+
+impl Place {
+    fn damage(self, kind: DamageKind, seq: Seq) -> Damage {
+        Damage { kind, seq, segment: self.segment, line: self.line, byte: self.byte }
+    }
+}
+
+/// Two digests of different lines agree in hardly any byte.
+fn close(a: &Digest, b: &Digest) -> bool {
+    a.0.iter().zip(&b.0).filter(|(a, b)| a != b).count() <= 16
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage { kind, seq, segment, line, byte } = self;
+        match kind {
+            DamageKind::Altered => {
+                write!(f, "altered: line {seq} is not the line that was written")
+            }
+            DamageKind::Dropped { from, to } if from == to => {
+                write!(f, "dropped: line {from} is missing")
+            }
+            DamageKind::Dropped { from, to } => {
+                write!(f, "dropped: lines {from} to {to} are missing")
+            }
+            DamageKind::Swapped { first, second } => {
+                write!(f, "swapped: line {second} stands in the place of line {first}")
+            }
+            DamageKind::Forked { parent } => {
+                write!(
+                    f,
+                    "forked: line {seq} continues line {parent}, as another line does already"
+                )
+            }
+            DamageKind::ForeignParent { parent } => write!(
+                f,
+                "forked: line {seq} says that it continues a line {parent} that is not in this log"
+            ),
+            DamageKind::ForeignLog => write!(f, "foreign: line {seq} belongs to another log"),
+            DamageKind::Repeated => write!(f, "repeated: line {seq} stands here once more"),
+            DamageKind::Malformed => {
+                write!(f, "malformed: what stands where line {seq} should is no line of a log")
+            }
+            DamageKind::TornTail { bytes } => write!(
+                f,
+                "torn tail: {bytes} bytes after line {} were never finished; the next start cuts them",
+                seq.saturating_sub(1)
+            ),
+            DamageKind::Misnamed => {
+                write!(f, "misnamed: the segment begins with line {seq}, and its name says another")
+            }
+            DamageKind::CutOff { expected } => write!(
+                f,
+                "cut off: the log ends before line {seq}, but line {expected} had been made durable"
+            ),
+        }?;
+        write!(f, " (segment {segment}, ")?;
+        if *line > 0 {
+            write!(f, "its line {line}, ")?;
+        }
+        write!(f, "byte {byte})")
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(damage) = &self.damage {
+            return write!(f, "{damage}");
+        }
+        if self.lines == 0 {
+            return f.write_str("an empty log");
+        }
+        write!(
+            f,
+            "{} lines, {} to {}, in {} segments: each continues the one before",
+            self.lines, self.first_seq, self.head.seq, self.segments
+        )?;
+        if self.first_seq > 1 {
+            write!(f, "; begins at line {}, older segments are not here", self.first_seq)?;
+        }
+        match self.proven {
+            Proven::Nothing => Ok(()),
+            Proven::ButLast => write!(
+                f,
+                "; proven to line {}, of the last line only that it is whole (no head to compare)",
+                self.head.seq.saturating_sub(1)
+            ),
+            Proven::ByState => f.write_str("; the end is the one that the writer kept"),
+            Proven::ByGivenHead => f.write_str("; the end is the one that was given"),
+        }
+    }
+}

@@ -1,0 +1,568 @@
+//! The one writer: lines in, durable segments out.
+//!
+//! A line is taken in when [`Log::append`] says so, written in groups, and durable when a sync of
+//! its priority has passed. After a write or sync that failed nothing more is taken until the log
+//! was opened anew, since nobody knows what the disk holds; a full disk is the exception: lines
+//! wait in memory, and go out when there is room.
+//!
+//! **Invariant:** `head` is the last line of file and buffer together; `durable` never runs ahead
+//! of what a sync answered `Ok` for.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use ghost_event::line::{
+    self, EpochNote, ImportNote, LINE_BYTES_MAX, Note, RecoveredNote, SegmentNote, TAIL_BYTES_MAX,
+};
+use ghost_event::{Digest, Priority, Seq, ShapeId, Timestamp};
+use ghost_world::{Clock, Disk, File, Lock, Locked, RealDisk};
+
+use crate::error::{LogError, no_space};
+use crate::head::Head;
+use crate::imports::Imports;
+use crate::layout::Layout;
+use crate::limits::{LogConfig, SYNC_EVENTS, WAITING_BYTES_MAX, WRITE_BYTES, sync_delay_ns};
+use crate::proof;
+use crate::reader::Position;
+use crate::recover::{self, Recovery, Remembered, Shapes};
+
+/// An open log.
+#[derive(Debug)]
+pub struct Log {
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    layout: Layout,
+    config: LogConfig,
+    file: Box<dyn File>,
+    head_file: Option<Box<dyn File>>,
+    import_file: Option<(Box<dyn File>, u64)>,
+    chain: Chain,
+    /// Lines that are not in the file yet.
+    buffer: Vec<u8>,
+    /// Bytes of the active segment that are in its file.
+    written: u64,
+    durable: Head,
+    /// Events since the last sync, the most pressing of them, and when it wants its sync.
+    pending: u32,
+    pending_prio: Option<Priority>,
+    deadline_ns: Option<u64>,
+    bulk: bool,
+    /// Why nothing more is taken.
+    refused: Option<String>,
+    /// The buffer's length when the disk was last found full.
+    full_at: Option<usize>,
+    shapes: Shapes,
+    imports: Imports,
+    log_id: String,
+    epoch: u64,
+    note: Vec<u8>,
+    _lock: Lock,
+}
+
+/// Where the next line goes.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    head: Head,
+    /// The active segment's first line.
+    segment: Seq,
+    /// Bytes and lines of the active segment, the buffer's included.
+    bytes: u64,
+    lines: u64,
+}
+
+/// A line that was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub seq: Seq,
+    pub position: Position,
+}
+
+impl Log {
+    /// Opens the log under the data folder `data`, makes it where there is none, and begins an epoch.
+    pub fn open(
+        data: &Path,
+        config: LogConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Log, Recovery), LogError> {
+        Log::open_on(Arc::new(RealDisk), data, config, clock)
+    }
+
+    /// The same on any disk.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        data: &Path,
+        config: LogConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Log, Recovery), LogError> {
+        let layout = Layout::new(data);
+        for dir in [layout.segments(), layout.state()] {
+            disk.create_dirs(&dir).map_err(LogError::io("make the folder", &dir))?;
+        }
+        let path = layout.lock();
+        let lock = match disk.lock(&path, &config.holder).map_err(LogError::io("lock", &path))? {
+            Locked::Mine(lock) => lock,
+            Locked::Theirs(holder) => return Err(LogError::Locked { path, holder }),
+        };
+        let link = layout.link();
+        disk.link(Path::new("log/events.jsonl"), &link).map_err(LogError::io("link", &link))?;
+        let found = recover::find(&disk, &layout, &config)?;
+        let file = match found.active {
+            Some(file) => file,
+            None => create_active(&*disk, &layout)?,
+        };
+        let hex = |id: [u8; 16]| id.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let recovery = Recovery {
+            log_id: found.log_id.unwrap_or_else(|| hex(config.log_id)),
+            epoch: found.epoch + 1,
+            head: found.head,
+            cut: found.cut,
+        };
+        let mut log = Log {
+            head_file: open_or_create(&*disk, &layout.head()),
+            import_file: open_or_create(&*disk, &layout.imports())
+                .and_then(|f| f.len().ok().map(|len| (f, len))),
+            file,
+            chain: Chain {
+                head: found.head,
+                segment: found.segment,
+                bytes: found.active_bytes,
+                lines: found.active_lines,
+            },
+            buffer: Vec::with_capacity(2 * WRITE_BYTES),
+            written: found.active_bytes,
+            durable: found.head,
+            pending: 0,
+            pending_prio: None,
+            deadline_ns: None,
+            bulk: config.bulk,
+            refused: None,
+            full_at: None,
+            shapes: found.shapes,
+            imports: found.imports,
+            log_id: recovery.log_id.clone(),
+            epoch: recovery.epoch,
+            note: Vec::new(),
+            disk,
+            clock,
+            layout,
+            config,
+            _lock: lock,
+        };
+        log.begin(&recovery)?;
+        // The witnesses' names; without them a start is only less sure.
+        let _ = log.disk.sync_dir(&log.layout.state());
+        Ok((log, recovery))
+    }
+
+    /// Writes the lines of a start, and makes them durable.
+    fn begin(&mut self, recovery: &Recovery) -> Result<(), LogError> {
+        if self.chain.lines == 0 && self.chain.head.seq > 0 {
+            // A segment's first line names log and epoch, whatever follows it.
+            self.segment_note(recovery.epoch - 1);
+        }
+        let (log, program) = (self.log_id.clone(), self.config.program.clone());
+        let boot = self.clock.boot_id();
+        let parent = self.chain.head;
+        self.put_note(&Note::Epoch(EpochNote {
+            log: log.into(),
+            epoch: self.epoch,
+            parent_seq: parent.seq,
+            parent_leaf: parent.leaf,
+            program: program.into(),
+            boot: boot.into(),
+        }));
+        if let Some(cut) = &recovery.cut {
+            let kept = cut.kept.as_ref().and_then(|p| p.file_name()).and_then(|n| n.to_str());
+            self.put_note(&Note::Recovered(RecoveredNote {
+                after_seq: cut.after_seq,
+                bytes: cut.bytes,
+                lines: cut.lines,
+                acknowledged_lost: cut.acknowledged_lost,
+                kept: kept.unwrap_or_default().to_owned().into(),
+            }));
+        }
+        self.sync()
+    }
+
+    /// Takes in an event of shape `shape` (none for a note), after stating the shape where this
+    /// segment has not. `Err` means that the event is not in the log.
+    pub fn append(
+        &mut self,
+        prio: Priority,
+        shape: Option<ShapeId>,
+        body: &[u8],
+    ) -> Result<Appended, LogError> {
+        self.usable()?;
+        check_body(body)?;
+        let stated = match shape {
+            None => 0,
+            Some(id) => match self.shapes.get(&id) {
+                None => return Err(LogError::UnknownShape { id }),
+                Some(known) if known.stated_in == self.chain.segment => 0,
+                Some(known) => known.body.len() + TAIL_BYTES_MAX,
+            },
+        };
+        self.make_room(stated + body.len() + TAIL_BYTES_MAX)?;
+        if let Some(id) = shape {
+            self.state_shape(id);
+        }
+        let before = self.chain;
+        let position = self.chain.put(&mut self.buffer, body);
+        let appended = Appended { seq: self.chain.head.seq, position };
+        if let Err(error) = self.settle(prio) {
+            if self.refused.is_none() {
+                // The disk is full and the line still waits: it can be taken back whole.
+                let len = self.buffer.len().saturating_sub(position.len as usize);
+                self.buffer.truncate(len);
+                self.chain = before;
+                self.pending = self.pending.saturating_sub(1);
+            }
+            return Err(error);
+        }
+        Ok(appended)
+    }
+
+    /// Tells a shape's body, or a better one. It is logged with the first event that has this shape,
+    /// and at once where it betters one that was logged. True where it was news.
+    pub fn shape(&mut self, id: ShapeId, body: &[u8]) -> Result<bool, LogError> {
+        self.usable()?;
+        check_body(body)?;
+        let tier = recover::tier_of(body);
+        let stated_in = match self.shapes.get(&id) {
+            Some(known) if known.tier > tier || *known.body == *body => return Ok(false),
+            Some(known) => known.stated_in,
+            None => 0,
+        };
+        if stated_in > 0 {
+            self.make_room(body.len() + TAIL_BYTES_MAX)?;
+        }
+        self.shapes.insert(id, Remembered { tier, body: body.into(), stated_in: 0 });
+        if stated_in > 0 {
+            self.state_shape(id);
+            // Still waiting or refused, it is told again with the next segment.
+            self.settle(Priority::Low)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes in a note.
+    pub fn append_note(&mut self, note: &Note<'_>) -> Result<Appended, LogError> {
+        let body = self.note_body(note);
+        let appended = self.append(note.priority(), None, &body);
+        self.note = body;
+        appended
+    }
+
+    /// Takes in a note of the import journal.
+    pub fn import(&mut self, note: &ImportNote<'_>) -> Result<Appended, LogError> {
+        let body = self.note_body(&Note::Import(note.clone()));
+        let appended = self.append(Priority::Medium, None, &body);
+        self.note = body;
+        let appended = appended?;
+        self.imports.take(appended.seq, note);
+        if let Some((file, len)) = &mut self.import_file {
+            // A copy for the next start, outside the chain.
+            let mut line = self.note.clone();
+            line::close(&mut line, appended.seq, &Digest::ZERO);
+            if recover::write_all(&**file, &line, *len).is_ok() {
+                *len += line.len() as u64;
+            }
+        }
+        Ok(appended)
+    }
+
+    /// The journal of imports, this session's included.
+    #[must_use]
+    pub fn imports(&self) -> &Imports {
+        &self.imports
+    }
+
+    /// Shapes that are known from the log, with their newest bodies of the highest tier.
+    pub fn shapes(&self) -> impl Iterator<Item = (ShapeId, &[u8])> {
+        self.shapes.iter().map(|(id, known)| (*id, &*known.body))
+    }
+
+    /// Writes out what waits in memory; readers see it then. Not durable by that.
+    pub fn write(&mut self) -> Result<(), LogError> {
+        self.usable()?;
+        self.write_out()
+    }
+
+    /// Makes everything durable that was taken in.
+    pub fn sync(&mut self) -> Result<(), LogError> {
+        self.usable()?;
+        self.write_out()?;
+        self.pending = 0;
+        self.pending_prio = None;
+        self.deadline_ns = None;
+        if self.durable == self.chain.head {
+            return Ok(());
+        }
+        if let Err(e) = self.file.sync() {
+            return Err(self.refuse("sync", &e));
+        }
+        self.durable = self.chain.head;
+        if let Some(file) = &self.head_file {
+            // A witness that lags is still true.
+            let _ = self.durable.write(&**file);
+        }
+        Ok(())
+    }
+
+    /// To be called now and then with the monotonic clock: writes what waits, and syncs what is due.
+    /// Returns when it wants to be called again at the latest.
+    pub fn tick(&mut self, now_ns: u64) -> Result<Option<u64>, LogError> {
+        self.usable()?;
+        if self.deadline_ns.is_some_and(|at| at <= now_ns) {
+            self.sync()?;
+        } else {
+            self.write_out()?;
+        }
+        Ok(self.deadline_ns)
+    }
+
+    /// In bulk, syncs come at the end of segments and on demand only; leaving it syncs.
+    pub fn set_bulk(&mut self, bulk: bool) -> Result<(), LogError> {
+        let leaving = self.bulk && !bulk;
+        self.bulk = bulk;
+        if leaving { self.sync() } else { Ok(()) }
+    }
+
+    /// Seals the active segment and begins the next. A segment without events is left as it is.
+    pub fn rotate(&mut self) -> Result<(), LogError> {
+        self.usable()?;
+        if self.chain.lines <= 1 {
+            return Ok(());
+        }
+        self.sync()?;
+        if let Some((file, _)) = &self.import_file {
+            // Its entries of this segment will not be looked for in the log again.
+            if file.sync().is_err() {
+                self.import_file = None;
+                let _ = self.disk.remove(&self.layout.imports());
+            }
+        }
+        match self.seal() {
+            Ok(file) => self.file = file,
+            Err(LogError::Io { what, source, .. }) => return Err(self.refuse(what, &source)),
+            Err(other) => {
+                self.refused = Some(other.to_string());
+                return Err(other);
+            }
+        }
+        self.chain =
+            Chain { head: self.chain.head, segment: self.chain.head.seq + 1, bytes: 0, lines: 0 };
+        self.written = 0;
+        self.segment_note(self.epoch);
+        Ok(())
+    }
+
+    fn seal(&self) -> Result<Box<dyn File>, LogError> {
+        let (active, log) = (self.layout.active(), self.layout.log());
+        let (sealed, segments) = (self.layout.segment(self.chain.segment), self.layout.segments());
+        self.disk.rename(&active, &sealed).map_err(LogError::io("rename", &active))?;
+        self.disk.sync_dir(&segments).map_err(LogError::io("sync", &segments))?;
+        self.disk.sync_dir(&log).map_err(LogError::io("sync", &log))?;
+        create_active(&*self.disk, &self.layout)
+    }
+
+    /// The last line taken in.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.chain.head
+    }
+
+    /// The last line that is durable.
+    #[must_use]
+    pub fn durable(&self) -> Head {
+        self.durable
+    }
+
+    /// The active segment's first line.
+    #[must_use]
+    pub fn segment(&self) -> Seq {
+        self.chain.segment
+    }
+
+    #[must_use]
+    pub fn log_id(&self) -> &str {
+        &self.log_id
+    }
+
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Bytes that wait because the disk is full; 0 where it is not.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.full_at.map_or(0, |_| self.buffer.len())
+    }
+
+    fn usable(&self) -> Result<(), LogError> {
+        match &self.refused {
+            None => Ok(()),
+            Some(cause) => Err(LogError::Refused { cause: cause.clone() }),
+        }
+    }
+
+    fn refuse(&mut self, what: &str, e: &io::Error) -> LogError {
+        let cause = format!("cannot {what} {}: {e}", self.layout.active().display());
+        self.refused = Some(cause.clone());
+        LogError::Refused { cause }
+    }
+
+    /// Seals the segment where it is full, and turns events away where too much waits.
+    fn make_room(&mut self, bytes: usize) -> Result<(), LogError> {
+        if self.buffer.len() + bytes > WAITING_BYTES_MAX {
+            self.write_out()?;
+        }
+        if self.chain.bytes + bytes as u64 > self.config.segment_bytes {
+            self.rotate()?;
+        }
+        Ok(())
+    }
+
+    fn state_shape(&mut self, id: ShapeId) {
+        if let Some(known) = self.shapes.get_mut(&id)
+            && known.stated_in != self.chain.segment
+        {
+            known.stated_in = self.chain.segment;
+            self.chain.put(&mut self.buffer, &known.body);
+        }
+    }
+
+    fn note_body(&mut self, note: &Note<'_>) -> Vec<u8> {
+        let mut body = std::mem::take(&mut self.note);
+        body.clear();
+        line::note_body(&mut body, Timestamp(self.clock.wall_ns()), note);
+        body
+    }
+
+    fn put_note(&mut self, note: &Note<'_>) {
+        let body = self.note_body(note);
+        self.chain.put(&mut self.buffer, &body);
+        self.note = body;
+    }
+
+    fn segment_note(&mut self, epoch: u64) {
+        let (log, parent) = (self.log_id.clone(), self.chain.head);
+        self.put_note(&Note::Segment(SegmentNote {
+            log: log.into(),
+            epoch,
+            parent_seq: parent.seq,
+            parent_leaf: parent.leaf,
+        }));
+    }
+
+    /// After a line was put: writes or syncs as its priority wants.
+    fn settle(&mut self, prio: Priority) -> Result<(), LogError> {
+        self.pending = self.pending.saturating_add(1);
+        if !self.bulk {
+            if prio == Priority::Critical {
+                return self.sync();
+            }
+            if self.pending >= SYNC_EVENTS && self.full_at.is_none() {
+                return self.unless_full(Log::sync);
+            }
+            if self.pending_prio.is_none_or(|p| p < prio) {
+                let due = self.clock.monotonic_ns().saturating_add(sync_delay_ns(prio));
+                self.pending_prio = Some(prio);
+                self.deadline_ns = Some(self.deadline_ns.map_or(due, |at| at.min(due)));
+            }
+        }
+        if self.buffer.len() >= self.full_at.unwrap_or(0) + WRITE_BYTES {
+            return self.unless_full(Log::write_out);
+        }
+        Ok(())
+    }
+
+    /// A full disk is no error as long as lines may wait.
+    fn unless_full(&mut self, f: fn(&mut Log) -> Result<(), LogError>) -> Result<(), LogError> {
+        match f(self) {
+            Err(LogError::NoSpace { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn write_out(&mut self) -> Result<(), LogError> {
+        let mut done = 0;
+        while done < self.buffer.len() {
+            match self.file.write_at(&self.buffer[done..], self.written + done as u64) {
+                Ok(0) => return Err(self.refuse("write", &io::ErrorKind::WriteZero.into())),
+                Ok(n) => done += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if no_space(&e) => return Err(self.full(done)),
+                Err(e) => return Err(self.refuse("write", &e)),
+            }
+        }
+        self.written += done as u64;
+        self.buffer.clear();
+        self.full_at = None;
+        Ok(())
+    }
+
+    /// The disk took `done` bytes and no more: whole lines stay, the unfinished one is cut off.
+    fn full(&mut self, done: usize) -> LogError {
+        let whole = memchr::memrchr(b'\n', &self.buffer[..done]).map_or(0, |at| at + 1);
+        if let Err(e) = self.file.truncate(self.written + whole as u64) {
+            return self.refuse("cut", &e);
+        }
+        self.written += whole as u64;
+        self.buffer.drain(..whole);
+        self.full_at = Some(self.buffer.len());
+        LogError::NoSpace { path: self.layout.active() }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Who must know whether it worked calls `sync` first.
+        let _ = self.sync();
+    }
+}
+
+impl Chain {
+    fn put(&mut self, buffer: &mut Vec<u8>, body: &[u8]) -> Position {
+        let at = buffer.len();
+        buffer.extend_from_slice(body);
+        line::close(buffer, self.head.seq + 1, &self.head.leaf);
+        let line = &buffer[at..];
+        // Checked at the door: a body is shorter than a line may be.
+        let len = u32::try_from(line.len()).unwrap_or(u32::MAX);
+        let position = Position { segment: self.segment, offset: self.bytes, len };
+        self.head = Head { seq: self.head.seq + 1, leaf: proof::leaf(line) };
+        self.bytes += line.len() as u64;
+        self.lines += 1;
+        position
+    }
+}
+
+fn check_body(body: &[u8]) -> Result<(), LogError> {
+    if body.len() + TAIL_BYTES_MAX > LINE_BYTES_MAX {
+        return Err(LogError::TooLong { bytes: body.len() });
+    }
+    if body.first() != Some(&b'{') || memchr::memchr(b'\n', body).is_some() {
+        return Err(LogError::NotABody);
+    }
+    Ok(())
+}
+
+fn create_active(disk: &dyn Disk, layout: &Layout) -> Result<Box<dyn File>, LogError> {
+    let (path, dir) = (layout.active(), layout.log());
+    let file = disk.create(&path).map_err(LogError::io("create", &path))?;
+    disk.sync_dir(&dir).map_err(LogError::io("sync", &dir))?;
+    Ok(file)
+}
+
+/// State may be missing: it is made anew, and where even that fails, gone without.
+fn open_or_create(disk: &dyn Disk, path: &Path) -> Option<Box<dyn File>> {
+    disk.open(path).or_else(|_| disk.create(path)).ok()
+}
