@@ -71,11 +71,7 @@ fn read_v4(bytes: &[u8], sink: &mut dyn Sink) -> Option<()> {
         match (code, value) {
             (53, &[kind]) => message = kind,
             (12, name) => host = trim(name),
-            (60, class) => {
-                if !trim(class).is_empty() {
-                    sink.field(fields::DHCP_VENDOR, trim(class));
-                }
-            }
+            (60, class) if !trim(class).is_empty() => sink.field(fields::DHCP_VENDOR, trim(class)),
             (50, &[a, b, c, d]) => asked = Some(Ipv4Addr::new(a, b, c, d)),
             (81, &[flags, _, _, ref name @ ..]) => {
                 // The E bit: written as DNS does, else as text.

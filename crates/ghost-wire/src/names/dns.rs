@@ -44,11 +44,6 @@ pub(crate) fn message(flavour: Flavour, bytes: &[u8], sink: &mut dyn Sink) -> bo
     }
 }
 
-/// Would [`message`] take it? Tells nothing.
-pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    plausible(Flavour::Dns, bytes).is_some()
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Header {
     response: bool,
@@ -72,7 +67,6 @@ fn plausible(flavour: Flavour, bytes: &[u8]) -> Option<Header> {
     let header = Header { response, rcode: (flags & 0xf) as u8, questions, answers, others };
     // The first record decides; nothing else separates DNS from twelve octets of chance.
     let mut scratch = Name::new();
-    let mut reader = reader;
     if questions > 0 {
         if questions > 64 {
             return None;
@@ -374,7 +368,7 @@ fn type_text(kind: u16, digits: &mut [u8; 8]) -> &[u8] {
 /// DNS over TCP: messages behind a length of two octets, both ways.
 #[derive(Debug, Default)]
 pub(crate) struct DnsTcpState {
-    cut: [Option<Box<Vec<u8>>>; 2],
+    cut: [Vec<u8>; 2],
     known: bool,
     lost: [bool; 2],
 }
@@ -385,11 +379,11 @@ impl DnsTcpState {
         if self.lost[side] {
             return if self.lost[1 - side] { Feed::Done } else { Feed::More };
         }
-        let mut held = self.cut[side].take();
-        if let Some(held) = &mut held {
+        let mut held = std::mem::take(&mut self.cut[side]);
+        if !held.is_empty() {
             held.extend_from_slice(bytes);
         }
-        let mut reader = Reader::new(held.as_deref().map_or(bytes, |held| held.as_slice()));
+        let mut reader = Reader::new(if held.is_empty() { bytes } else { &held });
         loop {
             let mut step = reader;
             let Some(len) = step.u16().map(usize::from) else { break };
@@ -414,9 +408,7 @@ impl DnsTcpState {
             self.known = true;
             reader = step;
         }
-        if !reader.is_empty() {
-            self.cut[side] = Some(Box::new(reader.rest().to_vec()));
-        }
+        self.cut[side] = reader.rest().to_vec();
         Feed::More
     }
 

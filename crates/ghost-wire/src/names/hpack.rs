@@ -12,10 +12,13 @@ use super::read::Reader;
 /// What RFC 7541 §4.1 adds to an entry's size.
 const ENTRY_OVERHEAD: usize = 32;
 
+/// A name and its value.
+type Entry = (Box<[u8]>, Box<[u8]>);
+
 /// The headers told before, newest first.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    entries: VecDeque<(Box<[u8]>, Box<[u8]>)>,
+    entries: VecDeque<Entry>,
     size: usize,
     /// The peer's own bound, where it set one below the default.
     bound: Option<usize>,

@@ -29,7 +29,7 @@ enum Stand {
 /// Both sides of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct SshState {
-    held: [Option<Box<Vec<u8>>>; 2],
+    held: [Vec<u8>; 2],
     stand: [Stand; 2],
     known: bool,
 }
@@ -40,11 +40,11 @@ impl SshState {
         if self.stand[side] == Stand::Over || bytes.is_empty() {
             return self.verdict();
         }
-        let mut held = self.held[side].take();
-        if let Some(held) = &mut held {
+        let mut held = std::mem::take(&mut self.held[side]);
+        if !held.is_empty() {
             held.extend_from_slice(bytes);
         }
-        let mut rest = held.as_deref().map_or(bytes, |held| held.as_slice());
+        let mut rest = if held.is_empty() { bytes } else { &held };
         while self.stand[side] == Stand::Banner {
             // Other lines may stand before a server's banner.
             let Some(end) = memchr::memchr(b'\n', rest.get(..BANNER_OCTETS_MAX).unwrap_or(rest))
@@ -75,7 +75,7 @@ impl SshState {
             if rest.len() > MESSAGE_OCTETS_MAX {
                 return self.give_up(side);
             }
-            self.held[side] = Some(Box::new(rest.to_vec()));
+            self.held[side] = rest.to_vec();
         }
         self.verdict()
     }

@@ -89,7 +89,7 @@ fn ssl2(bytes: &[u8]) -> Option<(u8, u16)> {
 #[derive(Debug, Default)]
 pub(crate) struct TlsState {
     /// Octets of a side whose part is not yet known.
-    held: [Option<Box<Vec<u8>>>; 2],
+    held: [Vec<u8>; 2],
     /// How many of them make another look worth while.
     want: [u16; 2],
     over: [bool; 2],
@@ -122,30 +122,26 @@ impl TlsState {
             }
             return self.verdict();
         }
-        let walk = match self.held[side].take() {
-            None => {
-                let walk = self.walk(side, bytes, sink);
-                if let Walk::More(_) = walk {
-                    self.held[side] = Some(Box::new(bytes.to_vec()));
-                }
-                walk
+        let mut held = std::mem::take(&mut self.held[side]);
+        let mut full = false;
+        if !held.is_empty() {
+            held.extend_from_slice(bytes);
+            full = held.len() > MESSAGE_OCTETS_MAX;
+            if held.len() < usize::from(self.want[side]) && !full {
+                self.held[side] = held;
+                return Feed::More;
             }
-            Some(mut held) => {
-                held.extend_from_slice(bytes);
-                let full = held.len() > MESSAGE_OCTETS_MAX;
-                if held.len() < usize::from(self.want[side]) && !full {
-                    self.held[side] = Some(held);
-                    return Feed::More;
+        }
+        let walk = match self.walk(side, if held.is_empty() { bytes } else { &held }, sink) {
+            Walk::More(_) if full => Walk::Over,
+            Walk::More(want) => {
+                if held.is_empty() {
+                    held.extend_from_slice(bytes);
                 }
-                match self.walk(side, &held, sink) {
-                    Walk::More(_) if full => Walk::Over,
-                    Walk::More(want) => {
-                        self.held[side] = Some(held);
-                        Walk::More(want)
-                    }
-                    walk => walk,
-                }
+                self.held[side] = held;
+                Walk::More(want)
             }
+            walk => walk,
         };
         match walk {
             Walk::More(want) => {
@@ -360,7 +356,7 @@ mod tests {
                     last = state.feed(ToClient, chunk, &mut kept);
                 }
                 assert_eq!(last, Feed::Done, "{each} {cut}");
-                assert!(state.held.iter().all(Option::is_none), "nothing stays held");
+                assert!(state.held.iter().all(Vec::is_empty), "nothing stays held");
                 assert_eq!(kept.values(fields::TLS_SNI), ["www.example.com"]);
                 assert_eq!(kept.values(fields::TLS_ALPN), ["h2", "http/1.1", "h2"]);
                 assert_eq!(kept.values(fields::TLS_VERSION), ["TLS 1.2"]);
@@ -419,9 +415,9 @@ mod tests {
         let endless = records(HANDSHAKE, &[0; 64], 4);
         for _ in 0..2_000 {
             state.feed(ToServer, &endless, &mut Kept::default());
-            assert!(state.held[0].as_ref().is_none_or(|h| h.len() <= MESSAGE_OCTETS_MAX));
+            assert!(state.held[0].len() <= MESSAGE_OCTETS_MAX);
         }
-        assert!(state.held[0].is_none());
+        assert!(state.held[0].is_empty());
     }
 
     #[test]
