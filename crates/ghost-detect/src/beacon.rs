@@ -27,7 +27,6 @@ const JITTER: i64 = 3;
 struct Rhythm {
     starts: [i64; CONTACTS],
     count: usize,
-    answered: u32,
 }
 
 /// The callers of services, timed.
@@ -44,9 +43,7 @@ impl Beacons {
     /// A flow began.
     pub(crate) fn started(&mut self, f: &Features) {
         let Some(key) = key(f) else { return };
-        let rhythm = self
-            .rhythms
-            .entry(key, || Rhythm { starts: [0; CONTACTS], count: 0, answered: 0 });
+        let rhythm = self.rhythms.entry(key, || Rhythm { starts: [0; CONTACTS], count: 0 });
         if let Some(slot) = rhythm.starts.get_mut(rhythm.count % CONTACTS) {
             *slot = f.first.0;
         }

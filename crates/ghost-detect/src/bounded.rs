@@ -94,9 +94,6 @@ pub(crate) struct Window {
     now: Distinct,
     before_start: i64,
     before: Distinct,
-    /// All values of the two generations, repetitions included.
-    count: u32,
-    count_before: u32,
     pub(crate) verdict: Option<Span>,
 }
 
@@ -107,8 +104,6 @@ impl Window {
             now: Distinct::default(),
             before_start: ts,
             before: Distinct::default(),
-            count: 0,
-            count_before: 0,
             verdict: None,
         }
     }
@@ -118,14 +113,11 @@ impl Window {
         if ts.saturating_sub(self.start) > length {
             let old = ts.saturating_sub(self.start) > 2 * length;
             self.before = if old { Distinct::default() } else { self.now };
-            self.count_before = if old { 0 } else { self.count };
             self.before_start = if old { ts } else { self.start };
             self.start = ts;
             self.now = Distinct::default();
-            self.count = 0;
         }
         self.now.add(value);
-        self.count = self.count.saturating_add(1);
         if self.distinct() >= limit {
             let from = self.before_start.min(ts);
             self.verdict = Some(match self.verdict {
@@ -139,10 +131,6 @@ impl Window {
 
     pub(crate) fn distinct(&self) -> u32 {
         self.now.union(&self.before).estimate()
-    }
-
-    pub(crate) fn count(&self) -> u32 {
-        self.count + self.count_before
     }
 }
 

@@ -11,14 +11,17 @@ const WINDOW_NS: i64 = 120_000_000_000;
 const SESSIONS: u32 = 8;
 /// Refused logins of one source at one target within the window.
 const REFUSALS: u32 = 5;
+/// The same over HTTP, where a refusal is the usual first step of a login.
+const HTTP_REFUSALS: u32 = 15;
 /// A session in which no more was done than to try.
 const SESSION_BYTES: u64 = 12_000;
 const SESSION_NS: u64 = 60_000_000_000;
 
-/// Services that ask for a password. Kerberos and LDAP answer a try in a session of its own.
+/// Services that ask for a password in every session. Kerberos is not one: a single login of a
+/// domain member is a dozen exchanges; its refusals count.
 const ASKING: &[&str] = &[
-    "ssh", "rdp", "ftp", "telnet", "rfb", "mysql", "pgsql", "mssql", "oracle", "mongodb",
-    "imap", "pop3", "winrm", "rlogin", "krb5", "tacacs", "radius",
+    "ssh", "rdp", "ftp", "telnet", "rfb", "mysql", "pgsql", "mssql", "oracle", "mongodb", "imap",
+    "pop3", "winrm", "rlogin", "tacacs",
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +49,14 @@ impl Brutes {
     }
 
     /// A login was refused in this flow.
-    pub(crate) fn refused(&mut self, f: &Features) -> Behaviours {
+    pub(crate) fn refused(&mut self, f: &Features, protocol: &[u8]) -> Behaviours {
+        let over_http = protocol.starts_with(b"http");
         let (Some(src), Some(dst)) = (f.src_ip, f.dst_ip) else { return Behaviours::NONE };
         let Timestamp(ts) = f.last;
         let tries = self.tries.entry((src, dst, f.dst_port), || Tries::new(ts));
         tries.count = tries.count.wrapping_add(1);
-        tries.refusals.add(ts, WINDOW_NS, &tries.count.to_be_bytes(), REFUSALS);
+        let limit = if over_http { HTTP_REFUSALS } else { REFUSALS };
+        tries.refusals.add(ts, WINDOW_NS, &tries.count.to_be_bytes(), limit);
         if tries.refusals.verdict.is_some_and(|span| span.covers(ts, WINDOW_NS)) {
             Behaviours::BRUTE_FORCE
         } else {
@@ -65,7 +70,10 @@ impl Brutes {
         if tries_only(f) {
             let ts = f.first.0;
             let tries = self.tries.entry((src, dst, f.dst_port), || Tries::new(ts));
-            let one = [f.src_port.to_be_bytes(), f.first.0.to_be_bytes()[6..].try_into().unwrap_or([0; 2])];
+            let one = [
+                f.src_port.to_be_bytes(),
+                f.first.0.to_be_bytes()[6..].try_into().unwrap_or([0; 2]),
+            ];
             tries.sessions.add(ts, WINDOW_NS, &one.concat(), SESSIONS);
         }
     }
@@ -74,9 +82,8 @@ impl Brutes {
     pub(crate) fn judge(&self, f: &Features) -> Behaviours {
         let (Some(src), Some(dst)) = (f.src_ip, f.dst_ip) else { return Behaviours::NONE };
         let Some(tries) = self.tries.get(&(src, dst, f.dst_port)) else { return Behaviours::NONE };
-        let covers = |window: &Window| {
-            window.verdict.is_some_and(|span| span.covers(f.first.0, WINDOW_NS))
-        };
+        let covers =
+            |window: &Window| window.verdict.is_some_and(|span| span.covers(f.first.0, WINDOW_NS));
         if (tries_only(f) && covers(&tries.sessions)) || covers(&tries.refusals) {
             Behaviours::BRUTE_FORCE
         } else {

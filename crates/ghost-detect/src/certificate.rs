@@ -19,7 +19,11 @@ const FILLED_IN: &[&str] = &[
     "acme co",
 ];
 
+/// Certificates of calls, remote desktops and mail are made by their programs: nothing odd.
 pub(crate) fn judge(f: &Features) -> Behaviours {
+    if !matches!(f.app, "tls" | "http" | "http2" | "quic" | "") {
+        return Behaviours::NONE;
+    }
     let subject = f.names.get("tls.subject").unwrap_or("");
     let issuer = f.names.get("tls.issuerdn").unwrap_or("");
     let odd = (!subject.is_empty() && (self_signed(subject, issuer) || senseless(subject, issuer)))

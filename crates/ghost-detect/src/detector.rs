@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ghost_event::{Behaviours, EndReason, Features, Party, Timestamp, Zone};
+use ghost_event::{AppBy, Behaviours, EndReason, Features, Party, Timestamp, Zone};
 
 use crate::beacon::Beacons;
 use crate::brute::Brutes;
@@ -12,8 +12,9 @@ use crate::known::Known;
 use crate::limits::Limits;
 use crate::scan::Scans;
 use crate::shell::Shells;
+use crate::windows::Intrusions;
 use crate::zone::zone;
-use crate::{brand, category, certificate, facts, web, windows};
+use crate::{brand, category, certificate, facts, web};
 
 /// Behaviours, roles and names over the flows of one table.
 ///
@@ -30,6 +31,7 @@ pub struct Detector {
     beacons: Beacons,
     domains: Domains,
     shells: Shells,
+    intrusions: Intrusions,
     known: Known,
     /// Flows that were observed at settling and have not ended yet.
     settled: u64,
@@ -44,7 +46,8 @@ impl Detector {
             brutes: Brutes::new(limits.pairs_max),
             beacons: Beacons::new(limits.rhythms_max),
             domains: Domains::new(limits.domains_max),
-            shells: Shells::new(limits.rhythms_max),
+            shells: Shells::new(limits.names_max),
+            intrusions: Intrusions::new(limits.rhythms_max),
             known: Known::new(limits.names_max),
             settled: 0,
         }
@@ -55,11 +58,18 @@ impl Detector {
         self.scans.started(f);
         self.floods.started(f);
         self.beacons.started(f);
-        self.shells.started(f);
     }
 
     /// A message told something; gives what that alone shows.
     pub fn field(&mut self, f: &Features, path: &str, value: &[u8]) -> Behaviours {
+        let found = self.heard(f, path, value);
+        if found.contains(Behaviours::REMOTE_CODE) {
+            self.shells.attacked(f);
+        }
+        found
+    }
+
+    fn heard(&mut self, f: &Features, path: &str, value: &[u8]) -> Behaviours {
         match path {
             "http.url" => web::target(value).with(program(value)),
             "http.request_header" => web::header(value),
@@ -71,9 +81,13 @@ impl Detector {
                 Behaviours::NONE
             }
             "clear_login" => Behaviours::CLEARTEXT_CREDENTIALS,
-            "login_failed" => self.brutes.refused(f),
-            "ghost.objects" | "ghost.commands" if is_windows(f.app) => windows::named(value),
-            "ghost.commands" if value.starts_with(b"mining.") || value.starts_with(b"eth_submit") => {
+            "login_failed" => self.brutes.refused(f, value),
+            "ghost.objects" | "ghost.commands" if is_windows(f.app) => {
+                self.intrusions.named(f, value)
+            }
+            "ghost.commands"
+                if value.starts_with(b"mining.") || value.starts_with(b"eth_submit") =>
+            {
                 Behaviours::MINING
             }
             _ => Behaviours::NONE,
@@ -95,6 +109,7 @@ impl Detector {
         self.scans.observe(f);
         self.floods.observe(f);
         self.brutes.observe(f);
+        self.intrusions.observe(f);
         self.known.observe(f);
     }
 
@@ -114,12 +129,16 @@ impl Detector {
             .with(self.brutes.judge(f))
             .with(self.beacons.judge(f))
             .with(self.domains.judge(f))
-            .with(self.shells.judge(f));
+            .with(self.shells.judge(f))
+            .with(self.intrusions.judge(f));
         let whole = found.with(f.behaviours);
         if controls(f, whole) {
             found.insert(Behaviours::COMMAND_AND_CONTROL);
         }
         f.behaviours.insert(found);
+        if !got_it(f) {
+            f.behaviours = Behaviours(f.behaviours.0 & !Behaviours::PROGRAM_DOWNLOAD.0);
+        }
     }
 
     /// Zones, roles, learned names, brand and category.
@@ -129,6 +148,9 @@ impl Detector {
         f.dst = Party { role: self.known.target_role(f), zone: place(f.dst_ip) };
         f.src_name = self.known.name(f.src_ip).map(Into::into);
         f.dst_name = self.known.name(f.dst_ip).map(Into::into);
+        if said_nothing(f) {
+            return;
+        }
         let known = brand_of(f);
         f.brand = known.map_or_else(|| category::brand_of_app(f.app), |b| b.name);
         let of_app = category::of_app(f.app);
@@ -139,6 +161,25 @@ impl Detector {
             None => brand::named(f.brand).map_or(of_app, |b| b.category),
         };
     }
+}
+
+/// Domains that makers of security products publish so that others may test with them.
+const TEST_DOMAINS: &[&str] = &[
+    "internetbadguys.com",
+    "examplemalwaredomain.com",
+    "examplebotnetdomain.com",
+    "malware.testcategory.com",
+    "phishing.testcategory.com",
+    "malware.wicar.org",
+    "testmyids.com",
+    "amtso.org",
+];
+
+fn is_below(name: &str, domain: &str) -> bool {
+    let end = name.len().checked_sub(domain.len());
+    end.and_then(|end| Some((name.get(..end)?, name.get(end..)?))).is_some_and(|(head, tail)| {
+        tail.eq_ignore_ascii_case(domain) && (head.is_empty() || head.ends_with('.'))
+    })
 }
 
 const NAMES: &[&str] = &["tls.sni", "http.hostname", "dns.queries.rrname", "quic.sni"];
@@ -156,18 +197,33 @@ fn is_windows(app: &str) -> bool {
     matches!(app, "smb" | "dcerpc" | "nbss" | "")
 }
 
-/// A tunnel for commands, or a steady caller of a nameless service with an odd certificate.
+/// A port that nobody spoke on tells no purpose.
+fn said_nothing(f: &Features) -> bool {
+    f.app_by != AppBy::Signature && f.to_server.payload_bytes + f.to_client.payload_bytes == 0
+}
+
+/// No answer said that the request failed, or one said that it did not.
+fn got_it(f: &Features) -> bool {
+    let mut answers = f.names.all("http.status").peekable();
+    answers.peek().is_none() || answers.any(|status| status.starts_with('2'))
+}
+
+/// A steady caller of a nameless service, or a name that exists to test for such callers.
 fn controls(f: &Features, found: Behaviours) -> bool {
     let beacon = found.contains(Behaviours::BEACON);
     let odd = found.contains(Behaviours::ODD_CERTIFICATE);
     let encrypted = matches!(f.app, "tls" | "http" | "");
-    found.contains(Behaviours::DNS_TUNNEL) || (beacon && (odd || encrypted) && f.brand.is_empty())
+    let tests = ["tls.sni", "http.hostname", "dns.queries.rrname"]
+        .iter()
+        .flat_map(|path| f.names.all(path).take(8))
+        .any(|name| TEST_DOMAINS.iter().any(|domain| is_below(name, domain)));
+    tests || (beacon && (odd || encrypted) && f.brand.is_empty())
 }
 
 /// A request for a program.
 fn program(target: &[u8]) -> Behaviours {
     const ENDINGS: &[&[u8]] = &[
-        b".exe", b".msi", b".scr", b".dll", b".hta", b".bat", b".ps1", b".vbs", b".elf", b".com",
+        b".exe", b".msi", b".scr", b".dll", b".hta", b".bat", b".ps1", b".vbs", b".elf", b".class",
     ];
     let path = target.split(|b| *b == b'?').next().unwrap_or(target);
     let path = match path.strip_prefix(b"http://") {
@@ -178,9 +234,12 @@ fn program(target: &[u8]) -> Behaviours {
         },
         None => path,
     };
-    let tail = path.get(path.len().saturating_sub(4)..).unwrap_or(&[]).to_ascii_lowercase();
     let cgi = path.windows(9).any(|w| w.eq_ignore_ascii_case(b"/cgi-bin/"));
-    if !cgi && ENDINGS.contains(&tail.as_slice()) {
+    let ends = |ending: &[u8]| {
+        let tail = path.len().checked_sub(ending.len()).and_then(|at| path.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+    };
+    if !cgi && ENDINGS.iter().any(|ending| ends(ending)) {
         Behaviours::PROGRAM_DOWNLOAD
     } else {
         Behaviours::NONE
@@ -199,6 +258,7 @@ fn content(value: &[u8]) -> Behaviours {
         "application/exe",
         "application/x-exe",
         "application/x-elf",
+        "application/java-vm",
     ];
     let text = String::from_utf8_lossy(value.get(..128).unwrap_or(value)).to_ascii_lowercase();
     let kind = text.split(';').next().unwrap_or("").trim();

@@ -95,7 +95,12 @@ impl Domains {
         let Some(src) = f.src_ip else { return };
         let Timestamp(ts) = f.last;
         let window = self.missing.entry(src, || Window::new(ts));
-        window.add(ts, WINDOW_NS, &[f.src_port.to_be_bytes(), f.dst_port.to_be_bytes()].concat(), MISSING);
+        window.add(
+            ts,
+            WINDOW_NS,
+            &[f.src_port.to_be_bytes(), f.dst_port.to_be_bytes()].concat(),
+            MISSING,
+        );
     }
 
     /// What the flow was part of.
@@ -186,7 +191,10 @@ mod tests {
     fn a_name_is_split_at_its_registered_domain() {
         let text = |name: &str| {
             split(name.as_bytes()).map(|(below, domain)| {
-                (String::from_utf8_lossy(below).into_owned(), String::from_utf8_lossy(domain).into_owned())
+                (
+                    String::from_utf8_lossy(below).into_owned(),
+                    String::from_utf8_lossy(domain).into_owned(),
+                )
             })
         };
         let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));

@@ -54,7 +54,9 @@ fn unanswered(f: &Features) -> bool {
         ),
         _ => false,
     };
-    let one = !matches!(zone(dst), Zone::Multicast | Zone::Broadcast);
+    // A subnet's broadcast address cannot be told from a host's, but its users can.
+    let group = f.app == "nbns" && matches!(dst, std::net::IpAddr::V4(a) if a.octets()[3] == 255);
+    let one = !group && !matches!(zone(dst), Zone::Multicast | Zone::Broadcast);
     f.subject == Subject::Flow && asked && one && f.to_client.packets == 0
 }
 
@@ -85,9 +87,7 @@ fn icmp_tunnel(f: &Features) -> bool {
         Proto::Ip(ICMP6) => matches!(f.icmp, Some((128 | 129, _))),
         _ => false,
     };
-    echo && f.packets() >= ECHOES
-        && f.sizes.max >= ECHO_BYTES
-        && f.sizes.deviation() >= ECHO_SPREAD
+    echo && f.packets() >= ECHOES && f.sizes.max >= ECHO_BYTES && f.sizes.deviation() >= ECHO_SPREAD
 }
 
 /// Ports on which an application is at home; an application that is not listed is at home on all.

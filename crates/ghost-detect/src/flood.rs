@@ -79,8 +79,7 @@ impl Floods {
         let target = self.targets.entry((dst, proto), || Target::new(ts));
         target.sources.add(ts, WINDOW_NS, &octets(src), SOURCES);
         if matches!(proto, TCP | UDP) {
-            let service =
-                self.services.entry((src, dst, proto, f.dst_port), || Target::new(ts));
+            let service = self.services.entry((src, dst, proto, f.dst_port), || Target::new(ts));
             service.sources.add(ts, WINDOW_NS, &f.src_port.to_be_bytes(), STARTS);
         }
     }
@@ -97,8 +96,7 @@ impl Floods {
         target.ended = target.ended.saturating_add(1);
         target.failed = target.failed.saturating_add(failed);
         if matches!(proto, TCP | UDP) {
-            let service =
-                self.services.entry((src, dst, proto, f.dst_port), || Target::new(ts));
+            let service = self.services.entry((src, dst, proto, f.dst_port), || Target::new(ts));
             service.ended = service.ended.saturating_add(1);
             service.failed = service.failed.saturating_add(failed);
         }

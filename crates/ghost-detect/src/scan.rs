@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use ghost_event::{Behaviours, Features, Proto, TcpState, Zone};
 
-use crate::bounded::{Bounded, Window};
+use crate::bounded::{Bounded, Distinct, Window};
 use crate::facts::{ICMP, ICMP6, TCP, UDP};
 use crate::zone::zone;
 
@@ -37,11 +37,25 @@ struct Tried {
     failed: u32,
     odd: u32,
     half_open: u32,
+    /// Ports that the source spoke from: a scanner that makes its own packets uses few.
+    from_ports: Distinct,
 }
 
 impl Tried {
     fn new(ts: i64) -> Tried {
-        Tried { window: Window::new(ts), ended: 0, failed: 0, odd: 0, half_open: 0 }
+        Tried {
+            window: Window::new(ts),
+            ended: 0,
+            failed: 0,
+            odd: 0,
+            half_open: 0,
+            from_ports: Distinct::default(),
+        }
+    }
+
+    /// Far fewer ports of its own than ports tried: no socket does that.
+    fn own_packets(&self) -> bool {
+        self.from_ports.estimate() * 4 <= self.window.distinct()
     }
 
     /// Most of what was tried came to nothing.
@@ -75,7 +89,12 @@ impl Scans {
         targets.window.add(ts, WINDOW_NS, &value, limit);
         if !is_icmp(proto) {
             let ports = self.ports.entry((src, dst), || Tried::new(ts));
-            ports.window.add(ts, WINDOW_NS, &[f.dst_port.to_be_bytes(), [proto, 0]].concat(), PORTS);
+            ports.window.add(
+                ts,
+                WINDOW_NS,
+                &[f.dst_port.to_be_bytes(), [proto, 0]].concat(),
+                PORTS,
+            );
         }
     }
 
@@ -93,6 +112,7 @@ impl Scans {
         ] {
             tried.ended = tried.ended.saturating_add(1);
             tried.failed = tried.failed.saturating_add(failed);
+            tried.from_ports.add(&f.src_port.to_be_bytes());
             tried.odd = tried.odd.saturating_add(u32::from(odd_flags(f)));
             tried.half_open = tried.half_open.saturating_add(u32::from(half_open(f)));
         }
@@ -122,7 +142,7 @@ impl Scans {
         }
         if (odd_flags(f) && odd >= ODD_PROBES)
             || (found.contains(Behaviours::PORT_SCAN)
-                && ports.is_some_and(|tried| tried.half_open >= 1)
+                && ports.is_some_and(|tried| tried.half_open >= 1 || tried.own_packets())
                 && proto == TCP)
         {
             found.insert(Behaviours::STEALTH_SCAN);
@@ -203,10 +223,9 @@ fn odd_flags(f: &Features) -> bool {
         && tcp.flags_to_client & (SYN | FIN) == 0
 }
 
-/// The source took the answer to its SYN and broke off without ever acknowledging.
+/// The source took the answer to its SYN and never acknowledged it.
 fn half_open(f: &Features) -> bool {
     f.tcp.is_some_and(|tcp| {
-        tcp.flags_to_server & (SYN | RST | ACK) == SYN | RST
-            && tcp.flags_to_client & (SYN | ACK) == SYN | ACK
+        tcp.flags_to_server & (SYN | ACK) == SYN && tcp.flags_to_client & (SYN | ACK) == SYN | ACK
     })
 }

