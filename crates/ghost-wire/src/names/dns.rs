@@ -26,6 +26,9 @@ pub(crate) enum Flavour {
     Llmnr,
 }
 
+/// Where the first question's name stands.
+const QUESTION_AT: u32 = 12;
+
 const TYPE_A: u16 = 1;
 const TYPE_NS: u16 = 2;
 const TYPE_CNAME: u16 = 5;
@@ -117,45 +120,50 @@ fn walk(flavour: Flavour, bytes: &[u8], header: Header, sink: &mut dyn Sink) -> 
     let mut aliases = Aliases::default();
     let mut target = Name::new();
     let mut line = Line::new();
+    // Most records have the owner of the one before, by the same pointer: read it once.
+    let mut before = None;
+    let mut is_asked = false;
     for _ in 0..records.min(DNS_RECORDS_MAX as u32) {
-        let owner_at = bytes.len() - reader.len();
-        name.read(bytes, &mut reader)?;
+        let owner = pointer(bytes, bytes.len() - reader.len());
+        if owner.is_some() && owner == before {
+            reader.skip(2)?;
+        } else {
+            name.read(bytes, &mut reader)?;
+            is_asked = header.questions > 0
+                && (owner == Some(QUESTION_AT)
+                    || name.same(&asked)
+                    || aliases.leads_to(bytes, &name, owner, &mut target));
+            line.owner(&name);
+            before = owner;
+        }
         let kind = reader.u16()?;
         reader.skip(6)?; // class, time to live
         let data_at = bytes.len() - reader.len() + 2;
         let data = reader.vector16()?;
+        let mut inside = Reader::new(data);
         let address = match (kind, data.len()) {
-            (TYPE_A, 4) => Reader::new(data).array::<4>().map(|a| IpAddr::V4(Ipv4Addr::from(a))),
-            (TYPE_AAAA, 16) => {
-                Reader::new(data).array::<16>().map(|a| IpAddr::V6(Ipv6Addr::from(a)))
-            }
+            (TYPE_A, 4) => inside.array::<4>().map(|a| IpAddr::V4(Ipv4Addr::from(a))),
+            (TYPE_AAAA, 16) => inside.array::<16>().map(|a| IpAddr::V6(Ipv6Addr::from(a))),
             _ => None,
         };
         if let Some(address) = address {
             match flavour {
                 Flavour::Mdns => sink.learned(address, name.text(), LearnedFrom::Mdns),
                 Flavour::Dns | Flavour::Llmnr => {
-                    let called = if header.questions > 0
-                        && (name.same(&asked) || aliases.leads_to(bytes, &name, owner_at))
-                    {
-                        &asked
-                    } else {
-                        &name
-                    };
+                    let called = if is_asked { &asked } else { &name };
                     sink.learned(address, called.text(), LearnedFrom::DnsAnswer);
                 }
             }
-            sink.field(fields::DNS_ANSWER, line.address(&name, address));
+            sink.field(fields::DNS_ANSWER, line.address(address));
         } else if matches!(kind, TYPE_CNAME | TYPE_PTR | TYPE_NS | TYPE_SRV) {
             let mut inside = Reader::new(bytes);
             inside.skip(data_at + if kind == TYPE_SRV { 6 } else { 0 })?;
             if target.read(bytes, &mut inside).is_some() {
-                if kind == TYPE_CNAME
-                    && (name.same(&asked) || aliases.leads_to(bytes, &name, owner_at))
-                {
+                if kind == TYPE_CNAME && is_asked {
                     aliases.add(data_at);
+                    before = None;
                 }
-                sink.field(fields::DNS_ANSWER, line.target(&name, &target));
+                sink.field(fields::DNS_ANSWER, line.target(&target));
             }
         }
     }
@@ -177,23 +185,27 @@ impl Aliases {
         }
     }
 
-    fn leads_to(&self, bytes: &[u8], name: &Name, owner_at: usize) -> bool {
+    /// Is `name`, which was read through the pointer `owner` if through any, one of them?
+    fn leads_to(&self, bytes: &[u8], name: &Name, owner: Option<u32>, scratch: &mut Name) -> bool {
+        let known = self.at.get(..self.count).unwrap_or(&self.at);
         // An owner is most often a bare pointer to the alias' own octets.
-        let pointed = match bytes.get(owner_at..owner_at + 2) {
-            Some(&[high, low]) if high >= 0xc0 => u32::from(high & 0x3f) << 8 | u32::from(low),
-            _ => u32::MAX,
-        };
-        let known = &self.at[..self.count.min(DNS_ALIASES_MAX)];
-        if known.contains(&pointed) {
+        if owner.is_some_and(|to| known.contains(&to)) {
             return true;
         }
         known.iter().any(|&at| {
-            let mut alias = Name::new();
             let mut reader = Reader::new(bytes);
             reader.skip(at as usize).is_some()
-                && alias.read(bytes, &mut reader).is_some()
-                && alias.same(name)
+                && scratch.read(bytes, &mut reader).is_some()
+                && scratch.same(name)
         })
+    }
+}
+
+/// Where the pointer at `at` leads, if there is one.
+fn pointer(bytes: &[u8], at: usize) -> Option<u32> {
+    match bytes.get(at..)? {
+        &[high, low, ..] if high >= 0xc0 => Some(u32::from(high & 0x3f) << 8 | u32::from(low)),
+        _ => None,
     }
 }
 
@@ -268,32 +280,62 @@ impl Name {
 /// `name=value` for the detectors, without allocating.
 struct Line {
     text: [u8; 2 * DNS_NAME_OCTETS_MAX + 1],
+    owner_len: usize,
+    len: usize,
 }
 
 impl Line {
     fn new() -> Line {
-        Line { text: [0; 2 * DNS_NAME_OCTETS_MAX + 1] }
+        Line { text: [0; 2 * DNS_NAME_OCTETS_MAX + 1], owner_len: 0, len: 0 }
     }
 
-    fn address(&mut self, name: &Name, address: IpAddr) -> &[u8] {
-        use std::io::Write as _;
-        let mut room = &mut self.text[..];
-        let before = room.len();
-        let _ = room.write_all(name.text());
-        let _ = write!(room, "={address}");
-        let len = before - room.len();
-        &self.text[..len]
+    fn push(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.text.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
     }
 
-    fn target(&mut self, name: &Name, target: &Name) -> &[u8] {
+    fn written(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or(&[])
+    }
+
+    /// Begins a line, which serves for all the values of one owner.
+    fn owner(&mut self, name: &Name) {
+        self.len = 0;
+        self.push(name.text());
+        self.owner_len = self.len;
+    }
+
+    fn address(&mut self, address: IpAddr) -> &[u8] {
         use std::io::Write as _;
-        let mut room = &mut self.text[..];
-        let before = room.len();
-        let _ = room.write_all(name.text());
-        let _ = room.write_all(b"=");
-        let _ = room.write_all(target.text());
-        let len = before - room.len();
-        &self.text[..len]
+        self.len = self.owner_len;
+        match address {
+            // By hand: the formatter of the library takes ten times as long.
+            IpAddr::V4(address) => {
+                for (nth, octet) in address.octets().into_iter().enumerate() {
+                    self.push(if nth == 0 { b"=" } else { b"." });
+                    let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|d| b'0' + d);
+                    let skip = usize::from(octet < 100) + usize::from(octet < 10);
+                    self.push(digits.get(skip..).unwrap_or(&[]));
+                }
+            }
+            IpAddr::V6(address) => {
+                let mut room = [0; 46];
+                let mut out = &mut room[..];
+                let _ = write!(out, "={address}");
+                let len = 46 - out.len();
+                self.push(room.get(..len).unwrap_or(&[]));
+            }
+        }
+        self.written()
+    }
+
+    fn target(&mut self, target: &Name) -> &[u8] {
+        self.len = self.owner_len;
+        self.push(b"=");
+        self.push(target.text());
+        self.written()
     }
 }
 
