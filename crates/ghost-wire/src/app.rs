@@ -117,7 +117,7 @@ apps! {
     Rdp "rdp" "RDP remote desktop" [3389] [3389];
     Vnc "rfb" "VNC remote desktop" [5900 5901 5902 5903] [];
     Teamviewer "teamviewer" "TeamViewer remote desktop" [5938] [5938];
-    Anydesk "anydesk" "AnyDesk remote desktop" [6568 7070] [];
+    Anydesk "anydesk" "AnyDesk remote desktop" [6568] [];
     Citrix "citrix" "Citrix remote desktop" [1494 2598] [];
     X11 "x11" "X11 remote display" [6000 6001 6002 6003] [];
     Spice "spice" "SPICE remote desktop" [] [];
@@ -169,7 +169,7 @@ apps! {
     Anyconnect "anyconnect" "Cisco AnyConnect VPN" [] [];
     Warp "cloudflare-warp" "Cloudflare WARP VPN" [] [];
     Zerotier "zerotier" "ZeroTier VPN" [] [9993];
-    Tor "tor" "Tor anonymity network" [9001 9030] [];
+    Tor "tor" "Tor anonymity network" [] [];
     Socks "socks" "SOCKS proxy" [1080] [];
     HttpProxy "http-proxy" "HTTP proxy tunnel" [3128] [];
     Gre "gre" "GRE tunnel" [] [];

@@ -93,7 +93,7 @@ pub struct Dissector {
     flags: u8,
 }
 
-const _: () = assert!(size_of::<Dissector>() <= 72);
+const _: () = assert!(size_of::<Dissector>() <= 64);
 
 /// `next` of that direction is known.
 const KNOWN: [u8; 2] = [1, 2];
@@ -101,6 +101,9 @@ const KNOWN: [u8; 2] = [1, 2];
 const LOST: [u8; 2] = [4, 8];
 /// The capture showed payload that nobody claimed.
 const SIGNED: u8 = 16;
+
+/// Ports from here on are drawn by chance: they say nothing of who uses them.
+const DYNAMIC_PORTS: u16 = 49_152;
 
 #[derive(Debug)]
 struct Boxed {
@@ -179,8 +182,9 @@ impl Dissector {
                     App::Dns | App::Mdns | App::Llmnr | App::Quic | App::Snmp | App::Ntp | App::Stun
                 )
         };
-        let app = App::from_port(p.proto, p.dst_port)
-            .or_else(|| App::from_port(p.proto, p.src_port))
+        let guess = |port| (port < DYNAMIC_PORTS).then(|| App::from_port(p.proto, port)).flatten();
+        let app = guess(p.dst_port)
+            .or_else(|| guess(p.src_port))
             .or_else(|| (p.proto == 132).then_some(App::Sctp))
             .filter(told)
             .unwrap_or_default();
@@ -257,10 +261,10 @@ impl Dissector {
         self.gap(p, side, sink);
     }
 
-    /// The octets before `p` will not come: HTTP can start anew, the others have lost this side.
+    /// The octets before `p` will not come: HTTP may begin anew, the others have lost this side.
     fn gap(&mut self, p: &Segment<'_>, side: usize, sink: &mut dyn Sink) {
         self.flags |= LOST[side];
-        if self.flags & LOST[1 - side] != 0 && self.app != App::Http {
+        if self.flags & LOST[1 - side] != 0 {
             self.end();
             return;
         }
@@ -401,10 +405,11 @@ impl Dissector {
             return;
         };
         if self.flags & LOST[side] != 0 {
-            if !matches!(boxed.reader, Reader::Http(_)) || !http::looks_like(data) {
+            // An HTTP message may begin after a gap; the other readers have lost their place.
+            let Reader::Http(http) = &mut boxed.reader else {
                 return;
-            }
-            boxed.reader = Reader::Http(http::HttpState::default());
+            };
+            http.gap(p.direction);
             self.flags &= !LOST[side];
         }
         let mut watch = Watch { inner: sink, app: self.app, tor: 0 };
@@ -412,7 +417,6 @@ impl Dissector {
         self.app = watch.app;
         match fed {
             Feed::More => {}
-            Feed::Done if self.app == App::Websocket => self.end(),
             Feed::Done => self.end(),
             Feed::NotMine => {
                 // A proxy's CONNECT or an upgrade: another protocol goes on inside.
@@ -421,7 +425,7 @@ impl Dissector {
                     self.stream(p, data, sink);
                 } else {
                     self.flags |= LOST[side];
-                    if self.flags & LOST[1 - side] != 0 && self.app != App::Http {
+                    if self.flags & LOST[1 - side] != 0 {
                         self.end();
                     }
                 }
@@ -470,6 +474,7 @@ impl Dissector {
             (5353, _) | (_, 5353) => App::Mdns,
             (5355, _) | (_, 5355) => App::Llmnr,
             (137, _) | (_, 137) => App::Nbns,
+            (138, _) | (_, 138) => App::Nbdgm,
             (67 | 68, _) | (_, 67 | 68) => App::Dhcp,
             (546 | 547, _) | (_, 546 | 547) => App::Dhcpv6,
             (1900, _) | (_, 1900) => App::Ssdp,
@@ -481,7 +486,7 @@ impl Dissector {
             self.phase = Phase::Message;
             return;
         }
-        if self.is_quic(data) || dtls::looks_like(data) {
+        if quic::looks_like(data) || dtls::looks_like(data) {
             let (app, reader) = if dtls::looks_like(data) {
                 let coaps = p.dst_port == 5684 || p.src_port == 5684;
                 (if coaps { App::Coaps } else { App::Dtls }, Reader::Dtls(dtls::DtlsState::default()))
@@ -507,19 +512,13 @@ impl Dissector {
             self.app = App::Dns;
             self.flags |= SIGNED;
             self.phase = Phase::Message;
-        } else if data.starts_with(b"M-SEARCH * ") || data.starts_with(b"NOTIFY * HTTP/1.1") {
-            if message(App::Ssdp, data, sink) {
-                self.app = App::Ssdp;
-                self.flags |= SIGNED;
-                self.phase = Phase::Message;
-            }
+        } else if is_ssdp(data) && message(App::Ssdp, data, sink) {
+            self.app = App::Ssdp;
+            self.flags |= SIGNED;
+            self.phase = Phase::Message;
         } else if self.packets >= limits::SEEK_UDP_MAX {
             self.end();
         }
-    }
-
-    fn is_quic(&self, data: &[u8]) -> bool {
-        quic::looks_like(data)
     }
 
     fn datagram(&mut self, p: &Segment<'_>, sink: &mut dyn Sink) {
@@ -595,11 +594,19 @@ fn message(app: App, bytes: &[u8], sink: &mut dyn Sink) -> bool {
         App::Mdns => dns::message(dns::Flavour::Mdns, bytes, sink),
         App::Llmnr => dns::message(dns::Flavour::Llmnr, bytes, sink),
         App::Nbns => netbios::name_service(bytes, sink),
+        App::Nbdgm => netbios::datagram_service(bytes, sink),
         App::Dhcp => dhcp::v4(bytes, sink),
         App::Dhcpv6 => dhcp::v6(bytes, sink),
         App::Ssdp => ssdp::message(bytes, sink),
         _ => false,
     }
+}
+
+/// A search, an announcement, or the answer to a search on the asker's own port.
+fn is_ssdp(data: &[u8]) -> bool {
+    data.starts_with(b"M-SEARCH * ")
+        || data.starts_with(b"NOTIFY * HTTP/1.1")
+        || data.starts_with(b"HTTP/1.1 200 OK") && signature::has(data, b"\nUSN:", 1024)
 }
 
 /// Text protocols that look like HTTP and are not.
@@ -631,7 +638,9 @@ fn plain_dns(data: &[u8]) -> bool {
     if data.len() < 17 || !dns_counts(data) || signature::be16(data, 4) != 1 {
         return false;
     }
-    if signature::be16(data, 6) > 64 || signature::be16(data, 8) > 64 || signature::be16(data, 10) > 64 {
+    let (flags, counts) = (signature::be16(data, 2), [6, 8, 10].map(|at| signature::be16(data, at)));
+    let asks = flags & 0x8000 == 0;
+    if counts.iter().any(|n| *n > 64) || flags & 0x40 != 0 || asks && counts[0] > 0 {
         return false;
     }
     let mut at = 12;
@@ -639,7 +648,8 @@ fn plain_dns(data: &[u8]) -> bool {
         at += 1;
         if len == 0 {
             let (kind, class) = (signature::be16(data, at), signature::be16(data, at + 2));
-            return at > 13 && (1..=260).contains(&kind) && matches!(class, 1 | 3 | 255 | 0x8001);
+            let ends = counts == [0; 3] && data.len() == at + 4 || counts != [0; 3];
+            return at > 13 && ends && (1..=260).contains(&kind) && matches!(class, 1 | 3 | 255);
         }
         let Some(label) = data.get(at..at + usize::from(len)) else {
             return false;

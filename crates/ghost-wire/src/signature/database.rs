@@ -13,6 +13,7 @@ pub(crate) const TCP: &[Signature] = &[
     sig(App::Mongodb, 20, b"", mongodb),
     sig(App::Redis, 4, b"*+-:$PI", redis),
     sig(App::Cassandra, 8, &[1, 2, 3, 4, 5, 0x81, 0x82, 0x83, 0x84, 0x85], cassandra),
+    sig(App::Cassandra, 8, &[0xca], cassandra_peer),
     sig(App::Memcached, 6, b"gsadirvcfmqEVSN", memcached_text),
     sig(App::Memcached, 24, &[0x80, 0x81], memcached_binary),
     sig(App::Drda, 10, &[0], drda),
@@ -211,6 +212,11 @@ fn cassandra(v: &View<'_>, _: &mut Memo) -> bool {
             7 => v.be32(head) > 0 && v.be32(head) < len && (v.port(9042) || v.has(b"select", 80)),
             _ => v.port(9042),
         }
+}
+
+/// Between nodes: the protocol's magic, then a header with a version.
+fn cassandra_peer(v: &View<'_>, _: &mut Memo) -> bool {
+    v.is(0, &[0xca, 0x55, 0x2d, 0xfa])
 }
 
 fn memcached_text(v: &View<'_>, _: &mut Memo) -> bool {

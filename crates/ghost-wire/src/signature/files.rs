@@ -7,6 +7,7 @@ pub(crate) const TCP: &[Signature] = &[
     sig(App::Smb, 36, &[0], smb),
     sig(App::Nbss, 4, &[0x81, 0x82, 0x83, 0x84], nbss),
     sig(App::Ftp, 4, b"245UPAFSupafs", ftp),
+    sig(App::FtpData, 40, b"-dl", ftp_listing),
     sig(App::Nfs, 28, b"", nfs_tcp),
     sig(App::Afp, 16, &[0, 1], afp),
     sig(App::Rsync, 9, b"@", rsync),
@@ -75,6 +76,18 @@ fn ftp(v: &View<'_>, _: &mut Memo) -> bool {
 }
 
 /// An RPC call or reply in one record; the program tells NFS, mount and port mapper apart later.
+/// What LIST sends: lines that begin with a mode, in a connection of its own.
+fn ftp_listing(v: &View<'_>, _: &mut Memo) -> bool {
+    const MODE: &[u8] = b"rwxrwxrwx";
+    let mode = |at: usize| {
+        MODE.iter().enumerate().all(|(i, bit)| {
+            let c = v.u8(at + 1 + i);
+            c == *bit || c == b'-' || matches!(c, b's' | b'S' | b't' | b'T')
+        }) && v.u8(at + 10) == b' '
+    };
+    v.start && v.other.is_empty() && mode(0) && v.text(120) && v.has(b"\r\n", v.len())
+}
+
 fn nfs_tcp(v: &View<'_>, memo: &mut Memo) -> bool {
     let len = v.be32(0);
     len & 0x8000_0000 != 0

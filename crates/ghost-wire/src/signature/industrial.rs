@@ -79,7 +79,7 @@ fn tpkt(v: &View<'_>) -> Option<u8> {
         .then(|| v.u8(5) & 0xf0)
 }
 
-fn s7comm(v: &View<'_>, _: &mut Memo) -> bool {
+pub(crate) fn s7comm(v: &View<'_>, _: &mut Memo) -> bool {
     match tpkt(v) {
         Some(0xf0) => {
             v.u8(4) == 2
@@ -91,7 +91,7 @@ fn s7comm(v: &View<'_>, _: &mut Memo) -> bool {
 }
 
 /// ISO session and presentation over TPKT: IEC 61850 and other MMS.
-fn mms(v: &View<'_>, _: &mut Memo) -> bool {
+pub(crate) fn mms(v: &View<'_>, _: &mut Memo) -> bool {
     if tpkt(v) != Some(0xf0) || v.u8(4) != 2 {
         return false;
     }

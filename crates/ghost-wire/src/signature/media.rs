@@ -158,8 +158,11 @@ fn stun(v: &View<'_>, _: &mut Memo) -> bool {
         && (len == 0 && port || attributes_fit(v))
 }
 
+/// Bare, or behind the length that frames media over TCP.
 fn stun_tcp(v: &View<'_>, memo: &mut Memo) -> bool {
-    v.be32(4) == 0x2112_a442 && v.be16(2) + 20 <= v.len() && v.be16(2) % 4 == 0
+    let framed = v.be16(0) + 2 == v.len() && v.be32(6) == 0x2112_a442 && v.be16(4) + 22 == v.len();
+    framed
+        || v.be32(4) == 0x2112_a442 && v.be16(2) + 20 <= v.len() && v.be16(2) % 4 == 0
         || v.port(3478) && stun(v, memo)
 }
 

@@ -14,6 +14,7 @@ pub(crate) const TCP: &[Signature] = &[
     sig(App::Irc, 8, b":NUPCJnu", irc),
     sig(App::Whatsapp, 4, b"EW\0", whatsapp),
     sig(App::Kafka, 14, &[0], kafka),
+    sig(App::Websocket, 7, &[0x81], websocket),
 ];
 
 pub(crate) const UDP: &[Signature] = &[
@@ -95,6 +96,16 @@ fn stomp(v: &View<'_>, _: &mut Memo) -> bool {
 
 fn openwire(v: &View<'_>, _: &mut Memo) -> bool {
     v.u8(4) == 1 && v.is(5, b"ActiveMQ")
+}
+
+/// In mid-flow: a masked text frame that ends with its segment, after a plain one came back.
+fn websocket(v: &View<'_>, _: &mut Memo) -> bool {
+    let len = usize::from(v.u8(1) & 0x7f);
+    let masked = v.u8(1) & 0x80 != 0 && len < 126 && len + 6 == v.len();
+    let plain = |d: &[u8]| {
+        d.len() > 3 && d[0] == 0x81 && d[1] < 126 && d[2..].iter().all(|c| (0x20..0x7f).contains(c))
+    };
+    masked && plain(v.other)
 }
 
 fn zmtp(v: &View<'_>, _: &mut Memo) -> bool {

@@ -303,11 +303,11 @@ const TCP_FAMILIES: &[&[Signature]] = &[
     industrial::TCP,
 ];
 const UDP_FAMILIES: &[&[Signature]] = &[
+    industrial::UDP,
     directory::UDP,
     management::UDP,
     media::UDP,
     vpn::UDP,
-    industrial::UDP,
     p2p::UDP,
     messaging::UDP,
     files::UDP,

@@ -5,7 +5,7 @@
 
 use super::directory::{ber_len, krb5_type, ldap_operation};
 use super::messaging::mqtt_len;
-use super::{Memo, View, be16, files, industry, le16, le32, line, management, media};
+use super::{Memo, View, be16, files, industrial, industry, le16, le32, line, management, media};
 use crate::{App, Sink, fields};
 
 /// What a talk wants of the flow.
@@ -59,6 +59,7 @@ pub(crate) fn talk(app: &mut App, v: &View<'_>, memo: &mut Memo, sink: &mut dyn 
         App::Iec104 => industry::iec104(v, memo, sink),
         App::Bacnet => industry::bacnet(v, memo, sink),
         App::Nfs | App::Rpcbind => return rpc(app, v),
+        App::Cotp => return cotp(app, v, memo, sink),
         App::Rdp => return rdp(v, memo, sink),
         App::Stun | App::Turn => {
             if let Some(better) = media::stun_app(v) {
@@ -625,6 +626,20 @@ fn rpc(app: &mut App, v: &View<'_>) -> Talk {
         *app = program;
     }
     Talk::Done
+}
+
+/// ISO transport was set up; what it carries shows a few segments later.
+fn cotp(app: &mut App, v: &View<'_>, memo: &mut Memo, sink: &mut dyn Sink) -> Talk {
+    if v.len() >= 11 && industrial::s7comm(v, memo) {
+        *app = App::S7comm;
+        industry::s7comm(v, memo, sink);
+        return Talk::More;
+    }
+    if v.len() >= 15 && industrial::mms(v, memo) {
+        *app = App::Mms;
+        return Talk::Done;
+    }
+    short_talk(memo)
 }
 
 /// Until TLS begins, or the plain session does.
