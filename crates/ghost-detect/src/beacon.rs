@@ -20,8 +20,9 @@ const CONTACTS_MIN: usize = 10;
 /// Periods that count: shorter ones are a program at work, longer ones need days.
 const PERIOD_MIN_NS: i64 = 900_000_000;
 const PERIOD_MAX_NS: i64 = 6 * 3_600_000_000_000;
-/// How far the middle gap may be from the period: a third covers the jitter that tools add.
-const JITTER: i64 = 3;
+/// The middle distance from the period is at most its fifth: gaps spread evenly between half the
+/// period and all of it, as tools spread them, have a sixth; chance and people have more.
+const JITTER: i64 = 5;
 
 #[derive(Debug, Clone, Copy)]
 struct Rhythm {
@@ -98,8 +99,10 @@ fn steady(rhythm: &Rhythm) -> bool {
     }
     let Some(far) = far.get_mut(..used - 1) else { return false };
     far.sort_unstable();
-    // The middle distance, and nine of ten gaps within twice the period.
+    // The middle distance, and eight of ten gaps neither far shorter nor with more than one missed.
     let middle = far[far.len() / 2];
-    let most = gaps[gaps.len() * 9 / 10];
-    middle.saturating_mul(JITTER) <= period && most <= period.saturating_mul(3)
+    let (least, most) = (gaps[gaps.len() / 10], gaps[gaps.len() * 9 / 10]);
+    middle.saturating_mul(JITTER) <= period
+        && most <= period.saturating_mul(3)
+        && least.saturating_mul(3) >= period
 }

@@ -8,19 +8,20 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 
 use hashbrown::HashMap;
-use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A map of at most `max` entries; the oldest goes first. Order of insertion alone decides.
 #[derive(Debug)]
 pub(crate) struct Bounded<K, V> {
-    map: HashMap<K, V, Xxh3DefaultBuilder>,
+    /// Its hash is seeded by chance against chosen collisions; nothing is read in its order.
+    map: HashMap<K, V>,
     order: VecDeque<K>,
     max: usize,
 }
 
 impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
     pub(crate) fn new(max: usize) -> Self {
-        Bounded { map: HashMap::default(), order: VecDeque::new(), max: max.max(1) }
+        Bounded { map: HashMap::new(), order: VecDeque::new(), max: max.max(1) }
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
@@ -64,9 +65,12 @@ impl Distinct {
         both
     }
 
+    fn bits(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
     pub(crate) fn estimate(&self) -> u32 {
-        let ones: u32 = self.0.iter().map(|word| word.count_ones()).sum();
-        let zeros = f64::from((512 - ones).max(1));
+        let zeros = f64::from((512 - self.bits()).max(1));
         #[expect(clippy::cast_possible_truncation, reason = "at most 512 ln 512")]
         #[expect(clippy::cast_sign_loss, reason = "zeros is at most 512")]
         let estimate = (512.0 * (512.0 / zeros).ln()).round() as u32;
@@ -118,7 +122,9 @@ impl Window {
             self.now = Distinct::default();
         }
         self.now.add(value);
-        if self.distinct() >= limit {
+        // An estimate is never less than its bits, and for these limits at most 5/3 of them.
+        let bits = self.now.union(&self.before).bits();
+        if bits * 5 >= limit * 3 && self.distinct() >= limit {
             let from = self.before_start.min(ts);
             self.verdict = Some(match self.verdict {
                 Some(span) if span.covers(ts, 2 * length) => {

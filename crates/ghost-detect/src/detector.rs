@@ -202,8 +202,11 @@ fn said_nothing(f: &Features) -> bool {
     f.app_by != AppBy::Signature && f.to_server.payload_bytes + f.to_client.payload_bytes == 0
 }
 
-/// No answer said that the request failed, or one said that it did not.
+/// Something of a program's size came back, and no answer said that all requests failed.
 fn got_it(f: &Features) -> bool {
+    if f.to_client.payload_bytes < 1000 {
+        return false;
+    }
     let mut answers = f.names.all("http.status").peekable();
     answers.peek().is_none() || answers.any(|status| status.starts_with('2'))
 }

@@ -402,3 +402,28 @@ fn merged(a: &Stats, b: &Stats) -> Stats {
 pub(crate) fn is_tcp(f: &Features) -> bool {
     f.proto == Proto::Ip(TCP)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_record_without_names_fits_seven_hundred_bytes() {
+        let live = size_of::<Live>();
+        assert!(live <= 700, "{live} bytes");
+    }
+
+    #[test]
+    fn two_streams_of_numbers_merge_as_one() {
+        let numbers = [3_u64, 9, 1, 500, 42, 42, 7];
+        for split in 0..=numbers.len() {
+            let (mut a, mut b, mut all) = (Stats::default(), Stats::default(), Stats::default());
+            numbers[..split].iter().for_each(|n| a.add(*n));
+            numbers[split..].iter().for_each(|n| b.add(*n));
+            numbers.iter().for_each(|n| all.add(*n));
+            let both = merged(&a, &b);
+            assert_eq!((both.count, both.min, both.max), (all.count, all.min, all.max));
+            assert!((both.mean - all.mean).abs() < 1e-9 && (both.m2 - all.m2).abs() < 1e-6);
+        }
+    }
+}
