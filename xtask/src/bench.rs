@@ -95,7 +95,7 @@ fn parse_rows(printed: &str) -> Outcome<Vec<Row>> {
                 name: text("name").ok_or_else(|| format!("a row without name: {line}"))?,
                 value: value["value"].as_f64().ok_or_else(|| format!("no value: {line}"))?,
                 unit: text("unit").unwrap_or_default(),
-                peer: text("peer"),
+                peer: text("peer").filter(|p| !p.is_empty()),
                 peer_value: value["peer_value"].as_f64(),
             })
         })

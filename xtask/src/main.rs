@@ -15,6 +15,7 @@ mod bench;
 mod demo;
 mod eval;
 mod fixtures;
+mod model;
 mod setup;
 mod sh;
 mod test;
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(args),
         "eval" => eval::run(args),
         "fixtures" => fixtures::run(args),
-        "model" => args.done().and_then(|()| setup::model()),
+        "model" => args.done().and_then(|()| model::run()),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use crate::Done;
 use crate::sh::{self, capture, command, have};
+use crate::{Done, model};
 
 /// A package, and how it is told that what it brings is there.
 type Needed = (&'static str, fn() -> bool);
@@ -13,13 +13,13 @@ type Needed = (&'static str, fn() -> bool);
 const PACKAGES: &[Needed] = &[
     ("gcc", || have("cc")),
     ("libc6-dev", || Path::new("/usr/include/stdio.h").exists()),
-    ("python3-pip", has_pip),
     ("gzip", || have("gzip")),
 ];
 
-fn has_pip() -> bool {
+/// Installs pip where it is missing: Python packages are fetched with it.
+pub(crate) fn pip() -> Done {
     let pip = capture(command("python3").args(["-m", "pip", "--version"]));
-    pip.is_ok_and(|ran| ran.ok())
+    if pip.is_ok_and(|ran| ran.ok()) { Ok(()) } else { install(&["python3-pip"]) }
 }
 
 /// Installs what is missing, or says so.
@@ -57,13 +57,8 @@ pub(crate) fn install(packages: &[&str]) -> Done {
     sh::output(&mut install).map(drop)
 }
 
-/// Puts the language model in place.
-pub(crate) fn model() -> Done {
-    Err("not joined yet".into())
-}
-
 /// Everything that demo and test need before they build.
 pub(crate) fn all() -> Done {
     packages()?;
-    model()
+    model::run()
 }

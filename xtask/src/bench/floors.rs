@@ -30,13 +30,18 @@ impl Limit {
                 Some(peer) if peer > 0.0 => value / peer,
                 _ => return false,
             }
-        } else if unit.starts_with(&self.unit) {
+        } else if micro(unit).starts_with(&micro(&self.unit)) {
             value
         } else {
             return false;
         };
         if self.at_most { compared <= self.number } else { compared >= self.number }
     }
+}
+
+/// `us/line` and `µs` are the same unit.
+fn micro(unit: &str) -> String {
+    unit.strip_prefix("us").map_or_else(|| unit.to_owned(), |rest| format!("µs{rest}"))
 }
 
 impl fmt::Display for Limit {
@@ -91,6 +96,7 @@ mod tests {
         assert!(limit.holds(800.0, None, "MB/s"));
         assert!(!limit.holds(800.0, None, "kB/s"));
         assert!(!limit.holds(600.0, None, "MB/s"));
+        assert!(super::limit("≤ 2 µs").unwrap().holds(1.5, None, "us/line"));
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn nfstream() -> Option<PathBuf> {
     }
     let mut pip = command("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).arg("nfstream");
-    match setup::packages().and_then(|()| sh::output(&mut pip).map(drop)) {
+    match setup::pip().and_then(|()| sh::output(&mut pip).map(drop)) {
         Ok(()) if probe(&folder) => Some(folder),
         Ok(()) => None,
         Err(why) => {
