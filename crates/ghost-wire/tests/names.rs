@@ -82,7 +82,8 @@ fn truth(file: &str, array: &str) -> BTreeSet<String> {
     let lines = std::fs::read_to_string(Path::new(FIXTURES).join("truth.jsonl")).unwrap();
     let mine = lines.lines().find(|line| line.contains(&format!("\"file\": \"{file}\""))).unwrap();
     let (_, rest) = mine.split_once(&format!("\"{array}\": [")).unwrap();
-    let (inside, _) = rest.split_once(']').unwrap();
+    // A host may itself hold a bracket.
+    let (inside, _) = rest.split_once("\"]").unwrap();
     assert!(!inside.contains('\\'));
     inside.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -110,7 +111,7 @@ fn server_names_of_tls_equal_the_truth() {
 
 #[test]
 fn hosts_of_http_equal_the_truth() {
-    check("ppp__many-protocols.pcap", 6, "http_hosts", fields::HTTP_HOST);
+    check("ppp__many-protocols.pcap", 40, "http_hosts", fields::HTTP_HOST);
     check("ppp__four_ipv6_http_streams.pcap", 2, "http_hosts", fields::HTTP_HOST);
     check("ppp__sll.pcap", 1, "http_hosts", fields::HTTP_HOST);
     check("ppp__MplsPackets.pcap", 1, "http_hosts", fields::HTTP_HOST);
