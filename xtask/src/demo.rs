@@ -72,10 +72,13 @@ impl Demo {
         command.args(["--data-dir", &data]).args(words);
         println!("$ {}", sh::describe(&shown));
         let ran = sh::capture(&mut command)?;
-        print!("{}", ran.stdout);
-        // Talk goes to standard error; a person sees both.
-        print!("{}", ran.stderr);
-        println!();
+        // Talk goes to standard error; a person sees both: an import's summary comes last, what a
+        // question was understood as comes first.
+        if words.first() == Some(&"import") {
+            println!("{}{}", ran.stdout, ran.stderr);
+        } else {
+            println!("{}{}", ran.stderr, ran.stdout);
+        }
         if !ran.ok() {
             return Err(format!("{} ended with {:?}", sh::describe(&shown), ran.code));
         }
