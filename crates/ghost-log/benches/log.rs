@@ -1,1 +1,235 @@
-fn main() {}
+//! What a line costs, beside plain SHA-256 over the same bytes in the same run.
+//!
+//! One JSON row a line: `{"name","value","unit","peer","peer_value"}`. Each figure is the least of
+//! several passes: the machine may be busy with other things.
+#![expect(clippy::print_stdout, reason = "rows go to stdout")]
+
+use std::hint::black_box;
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ghost_event::line::{self, Source, View};
+use ghost_event::{
+    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Priority, Proto, Role, ShapeId,
+    Side, Stats, Subject, Tcp, TcpState, Timestamp, Vlans, Zone,
+};
+use ghost_log::proof::{self, Tree};
+use ghost_log::{Log, LogConfig, LogReader, VerifyOptions, verify_on};
+use ghost_world::{Disk, RealClock, RealDisk};
+use sha2::{Digest as _, Sha256};
+
+const LINES: u32 = 100_000;
+
+fn flow(i: u32) -> Features {
+    let [a, b, c, d] = i.to_be_bytes();
+    let mut sizes = Stats::default();
+    let mut gaps_us = Stats::default();
+    for n in 0..20_u64 {
+        sizes.add(60 + n * 71);
+        gaps_us.add(n * 1000 + u64::from(d));
+    }
+    let first = Timestamp(1_795_154_200_123_456_000 + i64::from(i) * 1_000_000);
+    Features {
+        subject: Subject::Flow,
+        first,
+        last: first.plus_ns(2_345_678_000),
+        src_ip: Some(IpAddr::V4(Ipv4Addr::new(192, 168, c, d))),
+        dst_ip: Some(IpAddr::V4(Ipv4Addr::new(93, 184, b, d))),
+        src_port: 51_000,
+        dst_port: 443,
+        proto: Proto::Ip(6),
+        icmp: None,
+        src_mac: Some(MacAddr([2, 0, a, b, c, d])),
+        dst_mac: Some(MacAddr([2, 0, 0, 0, 0, 1])),
+        vlans: Vlans::default(),
+        to_server: Side { packets: 11, bytes: 2_157, payload_bytes: 1_400 },
+        to_client: Side { packets: 9, bytes: 12_060, payload_bytes: 11_000 },
+        sizes,
+        gaps_us,
+        tcp: Some(Tcp {
+            flags_to_server: 0x1b,
+            flags_to_client: 0x1b,
+            state: TcpState::Closed,
+            rtt_server_us: 21_000,
+            rtt_client_us: 150,
+            retransmissions: 0,
+        }),
+        fragments: 0,
+        fingerprint: u128::from(i) << 64 | 0x5555,
+        end: EndReason::Closed,
+        community_id: Some([d; 20]),
+        app: "tls",
+        app_by: AppBy::Signature,
+        names: Names {
+            pairs: vec![
+                ("tls.sni", "www.example.org".into()),
+                ("tls.alpn", "h2".into()),
+                ("tls.version", "TLS 1.3".into()),
+                ("tls.ja4", "t13d1516h2_8daaf6152771_e5627efa2ab1".into()),
+            ],
+            dropped: 0,
+        },
+        tunnels: Vec::new(),
+        malformed: 0,
+        behaviours: Behaviours::NONE,
+        src: Party { role: Role::Client, zone: Zone::Internal },
+        dst: Party { role: Role::Server, zone: Zone::Internet },
+        brand: "",
+        category: "web",
+        src_name: None,
+        dst_name: Some("www.example.org".into()),
+    }
+}
+
+/// The least time of some passes, in nanoseconds for each of `n`.
+fn ns_each(n: usize, mut pass: impl FnMut()) -> f64 {
+    let mut least = f64::INFINITY;
+    for _ in 0..7 {
+        #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+        let start = Instant::now();
+        pass();
+        least = least.min(start.elapsed().as_secs_f64());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count of lines")]
+    let n = n as f64;
+    least * 1e9 / n
+}
+
+fn row(name: &str, value: f64, unit: &str, peer: &str, peer_value: Option<f64>) {
+    let peer_value = peer_value.map_or("null".to_owned(), |v| format!("{v:.3}"));
+    println!(
+        "{{\"name\":\"{name}\",\"value\":{value:.3},\"unit\":\"{unit}\",\"peer\":\"{peer}\",\"peer_value\":{peer_value}}}"
+    );
+}
+
+fn main() {
+    // `cargo test --benches` only asks whether it runs.
+    let lines = if std::env::args().any(|a| a == "--bench") { LINES } else { 500 };
+    let flows: Vec<Features> = (0..lines.min(1000)).map(flow).collect();
+    let source = Source { pcap_filename: Some("capture.pcap"), ..Source::default() };
+    let body = |out: &mut Vec<u8>, i: u32| {
+        let f = &flows[i as usize % flows.len()];
+        line::flow_body(out, f, &source, ShapeId(7), Priority::Low);
+    };
+    let n = lines as usize;
+
+    let mut out = Vec::with_capacity(2048);
+    let body_ns = ns_each(n, || {
+        for i in 0..lines {
+            out.clear();
+            body(&mut out, i);
+            black_box(&out);
+        }
+    });
+
+    let bodies: Vec<Vec<u8>> = (0..lines)
+        .map(|i| {
+            let mut out = Vec::new();
+            body(&mut out, i);
+            out
+        })
+        .collect();
+    // The whole lines of a log, in memory.
+    let mut whole: Vec<u8> = Vec::new();
+    let mut ends = Vec::new();
+    let mut prev = ghost_event::Digest::ZERO;
+    for (i, body) in bodies.iter().enumerate() {
+        let at = whole.len();
+        whole.extend_from_slice(body);
+        line::close(&mut whole, i as u64 + 1, &prev);
+        prev = proof::leaf(&whole[at..]);
+        ends.push(whole.len());
+    }
+    let each_line = |f: &mut dyn FnMut(&[u8])| {
+        let mut at = 0;
+        for end in &ends {
+            f(&whole[at..*end]);
+            at = *end;
+        }
+    };
+    let sha_ns = ns_each(n, || each_line(&mut |line| drop(black_box(Sha256::digest(line)))));
+    let leaf_ns = ns_each(n, || each_line(&mut |line| drop(black_box(proof::leaf(line)))));
+    let tree_ns = ns_each(n, || {
+        let mut tree = Tree::new();
+        each_line(&mut |line| tree.push(proof::leaf(line)));
+        black_box(tree.root());
+    });
+    let mut buffer = Vec::with_capacity(whole.len());
+    let append_ns = ns_each(n, || {
+        buffer.clear();
+        let mut prev = ghost_event::Digest::ZERO;
+        for (i, body) in bodies.iter().enumerate() {
+            let at = buffer.len();
+            buffer.extend_from_slice(body);
+            line::close(&mut buffer, i as u64 + 1, &prev);
+            prev = proof::leaf(&buffer[at..]);
+        }
+        black_box(prev);
+    });
+    let view_ns = ns_each(n, || each_line(&mut |line| drop(black_box(View::parse(line)))));
+
+    // A real log in a folder, in bulk.
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = LogConfig { bulk: true, ..LogConfig::default() };
+    let (mut log, _) = Log::open(dir.path(), config, Arc::new(RealClock)).expect("a log");
+    let log_ns = ns_each(n, || {
+        for body in &bodies {
+            log.append(Priority::Low, None, body).expect("room");
+        }
+        log.write().expect("room");
+    });
+    drop(log);
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let mut bytes = 0;
+    let verify_ns = ns_each(1, || {
+        let verdict = verify_on(&disk, dir.path(), &VerifyOptions::default()).expect("a log");
+        assert!(verdict.ok(), "{verdict}");
+        bytes = verdict.bytes;
+    });
+    // The same bytes, read and hashed without looking at them.
+    let plain_ns = ns_each(1, || {
+        for file in log_files(dir.path()) {
+            let mut hash = Sha256::new();
+            let mut file = std::fs::File::open(file).expect("a segment");
+            let mut block = vec![0; 2 << 20];
+            loop {
+                let n = file.read(&mut block).expect("readable");
+                if n == 0 {
+                    break;
+                }
+                hash.update(&block[..n]);
+            }
+            black_box(hash.finalize());
+        }
+    });
+    let read_ns = ns_each(1, || {
+        let mut all = LogReader::open(dir.path()).lines(0);
+        while let Some(line) = all.next().expect("whole") {
+            black_box(line.bytes.len());
+        }
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let mb_s = |ns: f64| bytes as f64 / ns * 1e3;
+
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    row("line_bytes", whole.len() as f64 / n as f64, "bytes", "", None);
+    row("flow_body", body_ns, "ns/line", "", None);
+    row("leaf", leaf_ns, "ns/line", "sha2, same bytes", Some(sha_ns));
+    row("leaf_and_tree", tree_ns / 1e3, "us/line", "sha2, same bytes", Some(sha_ns / 1e3));
+    row("append", append_ns / 1e3, "us/line", "sha2, same bytes", Some(sha_ns / 1e3));
+    row("append_to_file", log_ns / 1e3, "us/line", "sha2, same bytes", Some(sha_ns / 1e3));
+    row("verify", mb_s(verify_ns), "MB/s", "sha2, same files", Some(mb_s(plain_ns)));
+    row("read_lines", mb_s(read_ns), "MB/s", "", None);
+    row("view_parse", view_ns, "ns/line", "", None);
+}
+
+fn log_files(data: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = vec![data.join("log/events.jsonl")];
+    if let Ok(dir) = std::fs::read_dir(data.join("log/segments")) {
+        files.extend(dir.flatten().map(|e| e.path()));
+    }
+    files
+}

@@ -1,11 +1,16 @@
 //! The newest durable line, kept beside the log as a witness.
 //!
-//! A chain says nothing of its own end: `state/head` does. It is written after each sync and never
-//! before, so it never runs ahead of the log; after a power cut it may lag behind. Who can write
-//! the log can write the head: against them only a head from outside helps.
+//! A chain says nothing of its own end: `state/head` does. It is written after each sync of the log
+//! and never before, so it never runs ahead; it is itself made durable at starts and at the end of
+//! segments only, so after a power cut it may lag behind. Two slots, each a sector with a check, are
+//! written in turn: a torn one leaves the other. Who can write the log can write the head: against
+//! them only a head from outside helps.
+
+use std::io;
 
 use ghost_event::{Digest, Seq};
 use ghost_world::File;
+use sha2::Digest as _;
 
 /// A line and its leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,8 +20,10 @@ pub struct Head {
     pub leaf: Digest,
 }
 
-/// `seq` in 20 digits, `:`, the leaf, newline: always the same length, so that it is overwritten in place.
-const BYTES: usize = 20 + 1 + 64 + 1;
+const SLOT_BYTES: usize = 512;
+
+/// Hexadecimal digits of a slot's check.
+const CHECK_DIGITS: usize = 16;
 
 impl Head {
     /// Reads `SEQ:LEAF`.
@@ -29,16 +36,56 @@ impl Head {
         Some(Head { seq: seq.parse().ok()?, leaf: Digest::from_hex(leaf.as_bytes())? })
     }
 
+    /// The newer of the slots that are whole.
     pub(crate) fn read(file: &dyn File) -> Option<Head> {
-        let mut bytes = [0; BYTES];
+        let mut bytes = [0; 2 * SLOT_BYTES];
         let n = file.read_full_at(&mut bytes, 0).ok()?;
-        Head::parse(std::str::from_utf8(&bytes[..n]).ok()?)
+        bytes[..n].chunks_exact(SLOT_BYTES).filter_map(slot).max_by_key(|head| head.seq)
+    }
+}
+
+fn slot(bytes: &[u8]) -> Option<Head> {
+    let (text, sum) = std::str::from_utf8(bytes).ok()?.trim_end().rsplit_once(' ')?;
+    (check(text) == sum).then(|| Head::parse(text)).flatten()
+}
+
+fn check(text: &str) -> String {
+    let mut sum = Digest(sha2::Sha256::digest(text).into()).to_string();
+    sum.truncate(CHECK_DIGITS);
+    sum
+}
+
+/// Writes heads, slot by slot.
+#[derive(Debug)]
+pub(crate) struct HeadFile {
+    file: Box<dyn File>,
+    slot: u64,
+}
+
+impl HeadFile {
+    /// Begins with the slot that does not hold the newest head.
+    pub(crate) fn new(file: Box<dyn File>) -> HeadFile {
+        let mut first = [0; SLOT_BYTES];
+        let n = file.read_full_at(&mut first, 0).unwrap_or(0);
+        let newest = Head::read(&*file);
+        let slot = u64::from(newest.is_some() && slot(&first[..n]) == newest);
+        HeadFile { file, slot }
     }
 
-    /// Errors are the caller's to pass over: an old head is true as well.
-    pub(crate) fn write(&self, file: &dyn File) -> std::io::Result<()> {
-        let text = format!("{:020}:{}\n", self.seq, self.leaf);
-        file.write_at(text.as_bytes(), 0).map(drop)
+    pub(crate) fn write(&mut self, head: &Head) -> io::Result<()> {
+        let text = format!("{:020}:{}", head.seq, head.leaf);
+        let line = format!("{text} {}", check(&text));
+        let padded = format!("{line:<width$}\n", width = SLOT_BYTES - 1);
+        let n = self.file.write_at(padded.as_bytes(), self.slot * SLOT_BYTES as u64)?;
+        if n < SLOT_BYTES {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.slot = 1 - self.slot;
+        Ok(())
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync()
     }
 }
 
@@ -50,6 +97,10 @@ impl std::fmt::Display for Head {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use ghost_world::{Disk as _, SimDisk};
+
     use super::*;
 
     #[test]
@@ -58,6 +109,30 @@ mod tests {
         assert_eq!(Head::parse(&head.to_string()), Some(head));
         for bad in ["", "12", ":", "x:00", "12:00", "-1:ab"] {
             assert_eq!(Head::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_torn_slot_leaves_the_head_before() {
+        let disk = SimDisk::new();
+        let path = Path::new("/head");
+        disk.put(path, b"");
+        let head = |seq| Head { seq, leaf: Digest([u8::try_from(seq).unwrap(); 32]) };
+        for seq in 1..10 {
+            let mut heads = HeadFile::new(disk.open(path).unwrap());
+            heads.write(&head(seq)).unwrap();
+            let whole = disk.bytes(path).unwrap();
+            assert_eq!(Head::read(&*disk.open(path).unwrap()), Some(head(seq)));
+            // Any byte of the newest slot lost: the one before speaks.
+            let from = if seq % 2 == 1 { 0 } else { SLOT_BYTES };
+            for at in from..from + 102 {
+                let mut torn = whole.clone();
+                torn[at] ^= 1;
+                disk.put(path, &torn);
+                let before = (seq > 1).then(|| head(seq - 1));
+                assert_eq!(Head::read(&*disk.open(path).unwrap()), before, "byte {at}");
+            }
+            disk.put(path, &whole);
         }
     }
 }

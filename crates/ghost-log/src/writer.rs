@@ -19,7 +19,7 @@ use ghost_event::{Digest, Priority, Seq, ShapeId, Timestamp};
 use ghost_world::{Clock, Disk, File, Lock, Locked, RealDisk};
 
 use crate::error::{LogError, no_space};
-use crate::head::Head;
+use crate::head::{Head, HeadFile};
 use crate::imports::Imports;
 use crate::layout::Layout;
 use crate::limits::{LogConfig, SYNC_EVENTS, WAITING_BYTES_MAX, WRITE_BYTES, sync_delay_ns};
@@ -35,7 +35,7 @@ pub struct Log {
     layout: Layout,
     config: LogConfig,
     file: Box<dyn File>,
-    head_file: Option<Box<dyn File>>,
+    head_file: Option<HeadFile>,
     import_file: Option<(Box<dyn File>, u64)>,
     chain: Chain,
     /// Lines that are not in the file yet.
@@ -119,7 +119,7 @@ impl Log {
             cut: found.cut,
         };
         let mut log = Log {
-            head_file: open_or_create(&*disk, &layout.head()),
+            head_file: open_or_create(&*disk, &layout.head()).map(HeadFile::new),
             import_file: open_or_create(&*disk, &layout.imports())
                 .and_then(|f| f.len().ok().map(|len| (f, len))),
             file,
@@ -150,8 +150,11 @@ impl Log {
             _lock: lock,
         };
         log.begin(&recovery)?;
-        // The witnesses' names; without them a start is only less sure.
-        let _ = log.disk.sync_dir(&log.layout.state());
+        if let Some(heads) = &mut log.head_file {
+            // Both slots: a head of lines that are gone must not outlive them.
+            let _ = heads.write(&log.durable);
+        }
+        log.keep_head();
         Ok((log, recovery))
     }
 
@@ -186,7 +189,8 @@ impl Log {
     }
 
     /// Takes in an event of shape `shape` (none for a note), after stating the shape where this
-    /// segment has not. `Err` means that the event is not in the log.
+    /// segment has not. After [`LogError::Refused`] nobody knows whether the event reached the disk:
+    /// the next start tells; after any other error it is not in the log.
     pub fn append(
         &mut self,
         prio: Priority,
@@ -303,9 +307,9 @@ impl Log {
             return Err(self.refuse("sync", &e));
         }
         self.durable = self.chain.head;
-        if let Some(file) = &self.head_file {
+        if let Some(heads) = &mut self.head_file {
             // A witness that lags is still true.
-            let _ = self.durable.write(&**file);
+            let _ = heads.write(&self.durable);
         }
         Ok(())
     }
@@ -336,6 +340,7 @@ impl Log {
             return Ok(());
         }
         self.sync()?;
+        self.keep_head();
         if let Some((file, _)) = &self.import_file {
             // Its entries of this segment will not be looked for in the log again.
             if file.sync().is_err() {
@@ -404,6 +409,15 @@ impl Log {
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         self.full_at.map_or(0, |_| self.buffer.len())
+    }
+
+    /// Makes the witness durable, so that a later start knows what may not be cut. Without it a start
+    /// is less sure, and nothing else.
+    fn keep_head(&self) {
+        if let Some(heads) = &self.head_file {
+            let _ = heads.sync();
+            let _ = self.disk.sync_dir(&self.layout.state());
+        }
     }
 
     fn usable(&self) -> Result<(), LogError> {
