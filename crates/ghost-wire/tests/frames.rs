@@ -356,7 +356,7 @@ fn every_tunnel_tells_its_inner_flow() {
         ("gre", None, gre(&[0, 0, 8, 0], inner)),
         ("gre", Some(5), gre(&[0xb0, 0, 8, 0, 9, 9, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1], inner)),
         ("gre", None, gre(&[0, 0, 0x65, 0x58], whole)),
-        ("nvgre", Some(0x0102_03), gre(&[0x20, 0, 0x65, 0x58, 1, 2, 3, 4], whole)),
+        ("nvgre", Some(0x0001_0203), gre(&[0x20, 0, 0x65, 0x58, 1, 2, 3, 4], whole)),
         ("erspan", None, gre(&[0, 0, 0x88, 0xbe], whole)),
         (
             "erspan",
@@ -379,7 +379,7 @@ fn every_tunnel_tells_its_inner_flow() {
         ),
         ("etherip", None, v4(97, &joined(&[&[0x30, 0], whole]))),
         ("mpls", None, v4(137, &joined(&[&[0, 1, 1, 9], inner]))),
-        ("vxlan", Some(0x00_07_08), over(4_789, &[8, 0, 0, 0, 0, 7, 8, 0], whole)),
+        ("vxlan", Some(0x0708), over(4_789, &[8, 0, 0, 0, 0, 7, 8, 0], whole)),
         ("vxlan", Some(1), over(8_472, &[8, 0, 0, 0, 0, 0, 1, 0], whole)),
         ("vxlan-gpe", Some(3), over(4_790, &[0x0c, 0, 0, 1, 0, 0, 3, 0], inner)),
         ("geneve", Some(9), over(6_081, &[1, 0, 0x65, 0x58, 0, 0, 9, 0, 1, 2, 3, 0], whole)),

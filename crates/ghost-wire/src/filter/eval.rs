@@ -87,7 +87,12 @@ impl Test {
             Self::HardwareBroadcast => packet.macs.is_some_and(|(_, to)| to == [0xff; 6]),
             Self::HardwareMulticast => packet.macs.is_some_and(|(_, [first, ..])| first & 1 == 1),
             Self::Multicast(family) => {
-                family.holds(packet) && packet.ip.is_some_and(|ip| ip.dst.is_multicast())
+                family.holds(packet)
+                    && packet.ip.is_some_and(|ip| match ip.dst {
+                        // As its kin on bytes: everything from 224.0.0.0 up, broadcast too.
+                        IpAddr::V4(to) => to.octets()[0] >= 224,
+                        IpAddr::V6(to) => to.is_multicast(),
+                    })
             }
             Self::Broadcast => packet.ip.is_some_and(|ip| match ip.dst {
                 // The network's mask is not known, so only the addresses that always are one.

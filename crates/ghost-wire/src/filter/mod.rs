@@ -117,7 +117,7 @@ enum Test {
     Protocol(Family, u8),
     HardwareBroadcast,
     HardwareMulticast,
-    /// IPv4 or IPv6 multicast; IPv4 broadcast counts as broadcast.
+    /// To an IPv4 address from 224.0.0.0 on, or an IPv6 multicast address.
     Multicast(Family),
     Broadcast,
     Vlan(Option<u16>),

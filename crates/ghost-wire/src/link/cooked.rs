@@ -81,11 +81,11 @@ pub(crate) fn loopback<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], network: bo
         // Some programs write an ethertype here.
         0x0600..=0xffff => ethernet::of_type(packet, family as u16, rest, depth),
         // Others write 16 bits of their own, then the ethertype.
-        _ => match u16::from_be_bytes([high, low]) {
-            kind @ (ethernet::IPV4 | ethernet::IPV6) => {
+        _ => {
+            let kind = u16::from_be_bytes([high, low]);
+            if matches!(kind, ethernet::IPV4 | ethernet::IPV6) {
                 ethernet::of_type(packet, kind, rest, depth);
             }
-            _ => {}
-        },
+        }
     }
 }
