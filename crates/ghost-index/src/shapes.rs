@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use ghost_event::line::View;
 use ghost_event::{Seq, ShapeId, Tier, VECTOR_DIMENSIONS, Vector};
 
 use crate::limits;
@@ -42,32 +43,27 @@ impl std::fmt::Debug for ShapeStore {
 
 /// The shape that `line` (`event_type` "shape") states.
 pub(crate) fn row(line: &[u8]) -> Result<ShapeRow, String> {
-    let value: serde_json::Value = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-    let ghost = value.get("ghost").ok_or("no ghost")?;
-    let text = |key: &str| {
-        let mut text = ghost.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let view = View::parse(line).map_err(|e| e.to_string())?;
+    let id = view.ghost.shape.ok_or("ghost.shape is no id")?;
+    let mut vector = view.vector().ok_or("ghost.vec is not whole")?;
+    if vector.components.len() > VECTOR_DIMENSIONS {
+        vector.components = vector.components.iter().copied().take(VECTOR_DIMENSIONS).collect();
+    }
+    let shape = view.shape.ok_or("it states no shape")?;
+    let text = |text: &str| {
         let mut end = text.len().min(limits::SHAPE_TEXT_BYTES_MAX);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        text.truncate(end);
-        text
+        text[..end].to_owned()
     };
-    let number = |key: &str| ghost.get(key).and_then(serde_json::Value::as_u64);
-    let id = u64::from_str_radix(&text("shape"), 16).map_err(|_| "ghost.shape is no id")?;
-    let bytes = crate::text::base64(ghost.get("vec").and_then(|v| v.as_str()).unwrap_or_default())
-        .ok_or("ghost.vec is not base64")?;
-    let components = bytes.iter().take(VECTOR_DIMENSIONS).map(|b| b.cast_signed()).collect();
-    let tier = if number("tier") == Some(2) { Tier::Full } else { Tier::Fast };
-    #[expect(clippy::cast_possible_truncation, reason = "a scale was written from an f32")]
-    let scale = ghost.get("scale").and_then(serde_json::Value::as_f64).unwrap_or(0.0) as f32;
     Ok(ShapeRow {
-        id: ShapeId(id),
-        tuple: text("tuple"),
-        text: text("text"),
-        glossary: number("glossary").and_then(|g| u32::try_from(g).ok()).unwrap_or(0),
-        model: text("model"),
-        vector: Vector { components, scale, tier },
+        id,
+        tuple: text(&shape.tuple),
+        text: text(&shape.text),
+        glossary: shape.glossary,
+        model: text(&shape.model),
+        vector,
     })
 }
 

@@ -70,31 +70,6 @@ pub(crate) fn mac(text: &str) -> Option<MacAddr> {
     parts.next().is_none().then_some(MacAddr(out))
 }
 
-/// Standard base64 with its padding.
-pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=').as_bytes();
-    let mut out = Vec::with_capacity(text.len() * 3 / 4 + 2);
-    let (mut bits, mut have) = (0_u32, 0);
-    for c in text {
-        let six = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a' + 26,
-            b'0'..=b'9' => c - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        have += 6;
-        if have >= 8 {
-            have -= 8;
-            out.push(u8::try_from(bits >> have & 0xff).ok()?);
-            bits &= (1 << have) - 1;
-        }
-    }
-    (have < 6).then_some(out)
-}
-
 /// `value` in decimal digits.
 pub(crate) fn decimal(mut value: u64, out: &mut [u8; 20]) -> &str {
     let mut at = out.len();
@@ -124,17 +99,6 @@ mod tests {
         check("2024-13-01T00:00:00Z", None);
         check("yesterday", None);
         check("9999-12-31T00:00:00Z", None);
-    }
-
-    #[test]
-    fn base64_reads_what_was_written_and_refuses_the_rest() {
-        assert_eq!(base64("").as_deref(), Some(&b""[..]));
-        assert_eq!(base64("Zg==").as_deref(), Some(&b"f"[..]));
-        assert_eq!(base64("Zm9vYmFy").as_deref(), Some(&b"foobar"[..]));
-        assert_eq!(base64("Zm9vYg==").as_deref(), Some(&b"foob"[..]));
-        assert_eq!(base64("/+8=").as_deref(), Some(&[0xff, 0xef][..]));
-        assert_eq!(base64("Z"), None);
-        assert_eq!(base64("Zm 9"), None);
     }
 
     #[test]

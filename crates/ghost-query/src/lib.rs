@@ -1,1 +1,31 @@
 //! Words or an example to an answer: understanding, search, ranking, reasons.
+//!
+//! [`understand`] makes conditions, preferences and a rest of meaning out of words; [`answer`] asks
+//! the index once and explains each hit; [`similar`] starts from an event instead of words. What was
+//! understood is printed in the filter language ([`KEYS`]), to be edited and asked again.
+//!
+//! **Invariant:** no question reads a clock (now is an argument), a line of the log is read only
+//! through the caller's closure, and where a capture's file lay takes no part in any answer.
+
+mod answer;
+mod concepts;
+mod error;
+mod filter;
+mod lexicon;
+pub mod limits;
+mod similar;
+mod tags;
+mod time;
+mod understand;
+mod units;
+mod words;
+
+pub use answer::{
+    Answer, Ask, Encode, Hit, MEANING_WEIGHT, MEANING_WEIGHT_ALONE, Meant, Searched, Sources,
+    answer, list, search,
+};
+pub use error::QueryError;
+pub use filter::{Filter, KEYS, Key, Mode, Part};
+pub use similar::{Like, similar};
+pub use tags::Tags;
+pub use understand::{Understanding, understand};

@@ -1,0 +1,329 @@
+//! An understanding to an answer: one request, hits in order, each with its reasons.
+//!
+//! The score of an event is what its shape means to the question, scaled so that the nearest shape
+//! counts [`MEANING_WEIGHT`] and an ordinary one nothing, plus the weight of each preference that
+//! holds. Behaviours weigh more than applications, applications more than words: someone who asks
+//! for guessed ssh passwords wants those before any other ssh.
+
+use ghost_event::{Seq, ShapeId, Timestamp, Vector};
+use ghost_index::{Clause, Hit as Found, Index, Order, Position, Request, Response};
+use jiff::Zoned;
+
+use crate::error::QueryError;
+use crate::filter::{Key, Mode, Part};
+use crate::limits;
+use crate::tags::Tags;
+use crate::understand::{Understanding, understand};
+
+/// What the nearest shape's meaning adds to a score, where words were understood otherwise too.
+pub const MEANING_WEIGHT: f32 = 0.8;
+
+/// What it adds where meaning is all there is.
+pub const MEANING_WEIGHT_ALONE: f32 = 1.0;
+
+/// Hits that met no preference are left out where their score is below this part of the best.
+const CUT: f32 = 0.3;
+
+/// The words' place in meaning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meant {
+    pub vector: Vector,
+    /// False where they were matched without the model.
+    pub by_model: bool,
+    pub trouble: Option<String>,
+}
+
+/// Turns the words that are left into a vector.
+pub trait Encode {
+    fn encode(&mut self, words: &str) -> Meant;
+}
+
+impl Encode for ghost_embed::QueryEncoder {
+    fn encode(&mut self, words: &str) -> Meant {
+        let encoded = ghost_embed::QueryEncoder::encode(self, words);
+        Meant { vector: encoded.vector, by_model: encoded.by_model, trouble: encoded.trouble }
+    }
+}
+
+/// What an answer is made from.
+pub struct Sources<'a> {
+    pub index: &'a dyn Index,
+    /// What is logged but not yet committed to the index, and open flows.
+    pub tail: Option<&'a dyn Index>,
+}
+
+impl std::fmt::Debug for Sources<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sources(tail: {})", self.tail.is_some())
+    }
+}
+
+/// What is asked besides the words.
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    pub now: &'a Zoned,
+    pub tags: &'a Tags,
+    /// Conditions from elsewhere (`--since`), joined to those of the words.
+    pub also: Vec<Part>,
+    /// How many hits; 0 is [`limits::LIMIT_DEFAULT`].
+    pub limit: usize,
+    /// At most one hit a flow.
+    pub by_flow: bool,
+    pub order: Order,
+    pub as_of: Option<Seq>,
+}
+
+impl<'a> Ask<'a> {
+    /// The usual: one hit a flow, best first.
+    #[must_use]
+    pub fn new(now: &'a Zoned, tags: &'a Tags) -> Ask<'a> {
+        Ask {
+            now,
+            tags,
+            also: Vec::new(),
+            limit: limits::LIMIT_DEFAULT,
+            by_flow: true,
+            order: Order::Score,
+            as_of: None,
+        }
+    }
+}
+
+/// One hit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    pub seq: Seq,
+    pub position: Position,
+    pub shape: ShapeId,
+    pub score: f32,
+    /// Short reasons, the weightiest first; conditions that all hits meet are not among them.
+    pub why: Vec<String>,
+}
+
+/// Where it was looked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Searched {
+    pub events: u64,
+    /// Events that met the conditions.
+    pub matched: u64,
+    pub partitions: u32,
+    /// Left closed because their time lies outside.
+    pub partitions_skipped: u32,
+    /// First start and last end of what was searched.
+    pub span: Option<(Timestamp, Timestamp)>,
+    pub shapes: u64,
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// In the filter language: asked again, it gives the same answer.
+    pub understood: String,
+    pub understanding: Understanding,
+    pub searched: Searched,
+    /// What the reader must know: what is missing, what was matched without the model.
+    pub notes: Vec<String>,
+    pub hits: Vec<Hit>,
+}
+
+/// Answers `words`.
+///
+/// # Errors
+/// A filter in the words cannot be read, or the index refuses.
+pub fn answer(
+    words: &str,
+    ask: &Ask<'_>,
+    sources: &Sources<'_>,
+    encode: &mut dyn Encode,
+) -> Result<Answer, QueryError> {
+    let mut understanding = understand(words, ask.now, ask.tags)?;
+    for part in &ask.also {
+        if !understanding.parts.contains(part) {
+            understanding.parts.push(part.clone());
+        }
+    }
+    let mut notes = Vec::new();
+    if words.len() > limits::WORDS_BYTES_MAX {
+        notes.push(format!("only the first {} bytes were read", limits::WORDS_BYTES_MAX));
+    }
+    let mut meant = None;
+    if !understanding.meaning.is_empty() && ask.order == Order::Score {
+        let m = encode.encode(&understanding.meaning);
+        if !m.by_model {
+            notes.push("matched without the model".to_owned());
+        }
+        notes.extend(m.trouble.iter().cloned());
+        meant = Some(m.vector);
+    }
+    let mut answer = search(understanding, ask, sources, meant.as_ref())?;
+    answer.notes.splice(0..0, notes);
+    Ok(answer)
+}
+
+/// Lists what meets the conditions; words without a key are refused by saying nothing of meaning.
+///
+/// # Errors
+/// A filter cannot be read, or the index refuses.
+pub fn list(words: &str, ask: &Ask<'_>, sources: &Sources<'_>) -> Result<Answer, QueryError> {
+    let mut understanding = understand(words, ask.now, ask.tags)?;
+    understanding.parts.extend(ask.also.iter().cloned());
+    search(understanding, ask, sources, None)
+}
+
+/// Answers what was understood; `meant` is the vector of its meaning.
+///
+/// # Errors
+/// A filter names no tag, or the index refuses.
+pub fn search(
+    understanding: Understanding,
+    ask: &Ask<'_>,
+    sources: &Sources<'_>,
+    meant: Option<&Vector>,
+) -> Result<Answer, QueryError> {
+    let mut request = Request {
+        order: ask.order,
+        limit: if ask.limit == 0 {
+            limits::LIMIT_DEFAULT
+        } else {
+            ask.limit.min(limits::LIMIT_MAX)
+        },
+        by_flow: ask.by_flow,
+        as_of: ask.as_of,
+        ..Request::default()
+    };
+    let mut preferred: Vec<&Part> = Vec::new();
+    for part in &understanding.parts {
+        let clause = part.filter.clause(ask.tags)?;
+        match part.mode {
+            Mode::Must => request.filter.push(clause),
+            Mode::MustNot => request.filter.push(Clause::Not(Box::new(clause))),
+            _ if preferred.len() >= limits::PREFERENCES_MAX => {}
+            Mode::Prefer => {
+                request.should.push((clause, part.weight));
+                preferred.push(part);
+            }
+            Mode::Avoid => {
+                request.should.push((clause, -part.weight));
+                preferred.push(part);
+            }
+        }
+    }
+    let all = [Some(sources.index), sources.tail];
+    let all: Vec<&dyn Index> = all.into_iter().flatten().collect();
+    let cosines = meant.map(|v| shape_scores(&all, v, preferred.is_empty(), &mut request));
+    let mut response: Option<Response> = None;
+    for index in &all {
+        let found = index.search(&request)?;
+        response = Some(match response {
+            None => found,
+            Some(before) => before.join(found, &request),
+        });
+    }
+    let response = response.unwrap_or_default();
+    let mut notes: Vec<String> =
+        response.damaged.iter().map(|d| format!("not searched: {d}")).collect();
+    if response.matched == 0 && !request.filter.is_empty() {
+        notes.push("nothing meets the conditions".to_owned());
+    }
+    let hits = cut(&response.hits, &preferred, ask.order);
+    let explain = |hit: &Found| Hit {
+        seq: hit.seq,
+        position: hit.at,
+        shape: hit.shape,
+        score: hit.score,
+        why: why(hit, &preferred, cosines.as_deref(), &all),
+    };
+    Ok(Answer {
+        understood: understanding.to_string(),
+        searched: Searched {
+            events: response.searched,
+            matched: response.matched,
+            partitions: response.partitions_searched,
+            partitions_skipped: response.partitions_skipped,
+            span: response.span,
+            shapes: sources.index.shapes().len() as u64,
+        },
+        notes,
+        hits: hits.map(explain).collect(),
+        understanding,
+    })
+}
+
+/// Puts the shapes' scores into `request`; their cosines, by id.
+fn shape_scores(
+    all: &[&dyn Index],
+    meant: &Vector,
+    alone: bool,
+    request: &mut Request,
+) -> Vec<(ShapeId, f32)> {
+    let mut cosines: Vec<(ShapeId, f32)> = Vec::new();
+    for index in all {
+        let shapes = index.shapes();
+        cosines.extend(shapes.iter().map(|s| s.id).zip(shapes.cosines(meant)));
+    }
+    if cosines.is_empty() {
+        return cosines;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    let mean = cosines.iter().map(|c| f64::from(c.1)).sum::<f64>() / cosines.len() as f64;
+    #[expect(clippy::cast_possible_truncation, reason = "a cosine")]
+    let mean = mean as f32;
+    let best = cosines.iter().fold(f32::MIN, |m, c| m.max(c.1));
+    let weight = if alone { MEANING_WEIGHT_ALONE } else { MEANING_WEIGHT };
+    let spread = (best - mean).max(0.05);
+    let mut scored: Vec<(ShapeId, f32)> = cosines
+        .iter()
+        .map(|(id, c)| (*id, weight * ((c - mean) / spread).clamp(0.0, 1.0)))
+        .filter(|s| s.1 > 0.0)
+        .collect();
+    scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    scored.truncate(limits::SHAPES_SCORED_MAX);
+    // A shape of both the index and the tail: the last of equal ids counts; make it the better.
+    scored.reverse();
+    request.shapes = scored;
+    cosines
+}
+
+/// Leaves out the hits at the end that met nothing that was asked for, where others did.
+fn cut<'h>(
+    hits: &'h [Found],
+    preferred: &[&Part],
+    order: Order,
+) -> impl Iterator<Item = &'h Found> + use<'h> {
+    let wanted: u64 = preferred
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| p.mode == Mode::Prefer && p.filter.key != Key::Word)
+        .fold(0, |bits, (i, _)| bits | 1 << i);
+    let best = hits.first().map_or(0.0, |h| h.score);
+    let met = hits.iter().any(|h| h.held & wanted != 0);
+    let all = order != Order::Score || !met;
+    hits.iter().filter(move |h| all || h.held & wanted != 0 || h.score >= CUT * best)
+}
+
+fn why(
+    hit: &Found,
+    preferred: &[&Part],
+    cosines: Option<&[(ShapeId, f32)]>,
+    all: &[&dyn Index],
+) -> Vec<String> {
+    let mut held: Vec<&&Part> = preferred
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| hit.held >> i & 1 == 1)
+        .map(|(_, p)| p)
+        .collect();
+    held.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    let sign = |p: &Part| if p.mode == Mode::Avoid { "though " } else { "" };
+    let mut why: Vec<String> = held.iter().map(|p| format!("{}{}", sign(p), p.filter)).collect();
+    if let Some((_, cosine)) = cosines.and_then(|c| c.iter().rev().find(|c| c.0 == hit.shape))
+        && hit.shape_score > 0.0
+    {
+        let text = all.iter().rev().find_map(|i| i.shapes().get(hit.shape)).map(|s| &*s.text);
+        let text = text.unwrap_or_default();
+        let end = text.char_indices().nth(80).map_or(text.len(), |(at, _)| at);
+        let dots = if end < text.len() { "…" } else { "" };
+        why.push(format!("meaning {cosine:.2}: {}{dots}", &text[..end]));
+    }
+    why
+}

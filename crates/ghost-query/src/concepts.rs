@@ -1,0 +1,126 @@
+//! The lexicon made ready, and what of it a question says.
+
+use std::sync::OnceLock;
+
+use jiff::tz::TimeZone;
+
+use crate::filter::Part;
+use crate::lexicon::ENTRIES;
+use crate::tags::Tags;
+use crate::words::{stem, tokens};
+
+/// What one entry asks for.
+struct Meaning {
+    want: Vec<Part>,
+}
+
+struct Lexicon {
+    meanings: Vec<Meaning>,
+    /// Sayings of adjacent stems, longest first, with their meaning.
+    runs: Vec<(Vec<String>, usize)>,
+    /// Sayings whose parts may stand anywhere.
+    scattered: Vec<(Vec<Vec<String>>, usize)>,
+}
+
+/// One thing that was said.
+pub(crate) struct Said {
+    pub(crate) want: &'static [Part],
+    /// First word and number of words; `None` where they stand apart.
+    pub(crate) at: Option<(usize, usize)>,
+}
+
+/// A stem this long may be the beginning of a longer word where words stand apart.
+const PREFIX_MIN: usize = 5;
+
+fn stems(saying: &str) -> Vec<String> {
+    saying.split_whitespace().map(stem).collect()
+}
+
+fn lexicon() -> &'static Lexicon {
+    static LEXICON: OnceLock<Lexicon> = OnceLock::new();
+    LEXICON.get_or_init(|| {
+        let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+        let tags = Tags::default();
+        let mut lexicon = Lexicon { meanings: Vec::new(), runs: Vec::new(), scattered: Vec::new() };
+        for (at, entry) in ENTRIES.iter().enumerate() {
+            let want = tokens(entry.want)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|token| Part::parse(&format!("~{token}"), &now, &tags).ok().flatten())
+                .collect();
+            lexicon.meanings.push(Meaning { want });
+            for saying in entry.say.split('|') {
+                if saying.contains('+') {
+                    lexicon.scattered.push((saying.split('+').map(stems).collect(), at));
+                } else {
+                    lexicon.runs.push((stems(saying), at));
+                }
+            }
+        }
+        lexicon.runs.sort_by_key(|(run, at)| (std::cmp::Reverse(run.len()), *at));
+        lexicon
+    })
+}
+
+/// What `words` say; a word that `taken` marks is out of it, and words of sayings are marked.
+pub(crate) fn said(words: &[String], taken: &mut [bool]) -> Vec<Said> {
+    let lexicon = lexicon();
+    let stemmed: Vec<String> = words.iter().map(|w| stem(w)).collect();
+    let mut out = Vec::new();
+    let mut found = vec![false; lexicon.meanings.len()];
+    let open: Vec<bool> = taken.iter().map(|t| !t).collect();
+    for (parts, at) in &lexicon.scattered {
+        let there = |part: &Vec<String>| {
+            (0..stemmed.len()).any(|i| {
+                part.iter().enumerate().all(|(k, p)| {
+                    open.get(i + k) == Some(&true)
+                        && stemmed.get(i + k).is_some_and(|w| {
+                            w == p || (p.len() >= PREFIX_MIN && w.starts_with(p.as_str()))
+                        })
+                })
+            })
+        };
+        if !found[*at] && parts.iter().all(there) {
+            found[*at] = true;
+            out.push(Said { want: &lexicon.meanings[*at].want, at: None });
+        }
+    }
+    for (run, at) in &lexicon.runs {
+        if run.is_empty() || run.len() > stemmed.len() {
+            continue;
+        }
+        for i in 0..=stemmed.len() - run.len() {
+            let span = i..i + run.len();
+            if stemmed[span.clone()] == run[..] && !taken[span.clone()].contains(&true) {
+                taken[span].fill(true);
+                if !found[*at] {
+                    found[*at] = true;
+                    out.push(Said { want: &lexicon.meanings[*at].want, at: Some((i, run.len())) });
+                }
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_of_the_lexicon_parses_and_asks_for_something() {
+        for (entry, meaning) in ENTRIES.iter().zip(&lexicon().meanings) {
+            let want = tokens(entry.want).unwrap();
+            assert_eq!(want.len(), meaning.want.len(), "{}", entry.want);
+            assert!(!want.is_empty() && !entry.say.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_longer_saying_takes_its_words_from_the_shorter() {
+        let words: Vec<String> = "microsoft sql server".split(' ').map(str::to_owned).collect();
+        let said = said(&words, &mut [false; 3]);
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0].want[0].to_string(), "~app:mssql,mssql-browser");
+    }
+}

@@ -1,0 +1,24 @@
+//! Every limit of a question, with its reason.
+
+/// Longest question in bytes; what stands behind is not read, and the answer says so.
+pub const WORDS_BYTES_MAX: usize = 4096;
+
+/// Words of a question that are read one by one.
+pub const TOKENS_MAX: usize = 256;
+
+/// Hits of an answer where nothing else is asked.
+pub const LIMIT_DEFAULT: usize = 20;
+
+/// Hits of one answer at most: they are kept in memory and each is read from the log.
+pub const LIMIT_MAX: usize = 10_000_000;
+
+/// Nearest shapes that take part in the score.
+pub const SHAPES_SCORED_MAX: usize = 4096;
+
+/// Preferences of one question; the index takes 64.
+pub const PREFERENCES_MAX: usize = 48;
+
+/// Values of one filter.
+pub const VALUES_MAX: usize = 256;
+
+const _: () = assert!(PREFERENCES_MAX <= ghost_index::limits::SHOULD_MAX);
