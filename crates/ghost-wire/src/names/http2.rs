@@ -9,8 +9,9 @@
 
 use super::Feed;
 use super::hpack::Table;
-use super::http::{PathShape, tell_content_type, tell_request_header};
+use super::http::{tell_content_type, tell_request_header};
 use super::limits::MESSAGE_OCTETS_MAX;
+use super::path_shape::PathShape;
 use super::read::Reader;
 use crate::{Direction, Sink, fields};
 

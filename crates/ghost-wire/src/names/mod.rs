@@ -23,6 +23,7 @@ mod ja;
 pub(crate) mod kept;
 mod limits;
 pub(crate) mod netbios;
+mod path_shape;
 pub(crate) mod quic;
 mod read;
 pub(crate) mod ssdp;
