@@ -74,7 +74,8 @@ impl Pcap {
 
     pub(crate) fn open(window: &mut Window) -> Result<Self, CaptureError> {
         let at = window.at();
-        let have = window.need(28)?;
+        let more = variant(window.bytes()).map_or(0, |(variant, _)| variant.file_more);
+        let have = window.need(24 + more)?;
         let head = window.bytes();
         let cut = |wanted| CaptureError::Truncated {
             what: "the pcap file header",

@@ -1,5 +1,7 @@
 //! `parse` on frames built byte by byte: each link layer, header and tunnel, whole and damaged.
 
+#![expect(clippy::print_stdout, reason = "tells which row of a table failed")]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ghost_wire::{Fragment, LinkType, Packet, Transport, parse};
