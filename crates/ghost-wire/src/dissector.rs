@@ -179,7 +179,13 @@ impl Dissector {
                 || self.packets == 0
                 || !matches!(
                     app,
-                    App::Dns | App::Mdns | App::Llmnr | App::Quic | App::Snmp | App::Ntp | App::Stun
+                    App::Dns
+                        | App::Mdns
+                        | App::Llmnr
+                        | App::Quic
+                        | App::Snmp
+                        | App::Ntp
+                        | App::Stun
                 )
         };
         let guess = |port| (port < DYNAMIC_PORTS).then(|| App::from_port(p.proto, port)).flatten();
@@ -202,7 +208,6 @@ impl Dissector {
             dir: p.direction,
             other: if p.proto == 6 { &self.memo.head[other][..held] } else { &[] },
             start,
-            multicast: p.multicast,
         }
     }
 
@@ -353,13 +358,24 @@ impl Dissector {
     fn known_stream(&self, p: &Segment<'_>, data: &[u8]) -> Option<(App, Reader)> {
         let port = |n| p.src_port == n || p.dst_port == n;
         let first = *data.first()?;
-        if first < 0x20 || first >= 0x80 {
+        if !(0x20..0x80).contains(&first) {
             if tls::looks_like(data) {
                 let app = match App::from_port(6, p.dst_port) {
                     Some(
-                        app @ (App::Dot | App::Smtps | App::Imaps | App::Pop3s | App::Nntps
-                        | App::Ftps | App::Ldaps | App::Radsec | App::Sips | App::Mqtts
-                        | App::Amqps | App::Xmpps | App::Ircs | App::SyslogTls),
+                        app @ (App::Dot
+                        | App::Smtps
+                        | App::Imaps
+                        | App::Pop3s
+                        | App::Nntps
+                        | App::Ftps
+                        | App::Ldaps
+                        | App::Radsec
+                        | App::Sips
+                        | App::Mqtts
+                        | App::Amqps
+                        | App::Xmpps
+                        | App::Ircs
+                        | App::SyslogTls),
                     ) => app,
                     _ => App::Tls,
                 };
@@ -489,7 +505,10 @@ impl Dissector {
         if quic::looks_like(data) || dtls::looks_like(data) {
             let (app, reader) = if dtls::looks_like(data) {
                 let coaps = p.dst_port == 5684 || p.src_port == 5684;
-                (if coaps { App::Coaps } else { App::Dtls }, Reader::Dtls(dtls::DtlsState::default()))
+                (
+                    if coaps { App::Coaps } else { App::Dtls },
+                    Reader::Dtls(dtls::DtlsState::default()),
+                )
             } else {
                 (App::Quic, Reader::Quic(quic::QuicState::default()))
             };
@@ -638,7 +657,8 @@ fn plain_dns(data: &[u8]) -> bool {
     if data.len() < 17 || !dns_counts(data) || signature::be16(data, 4) != 1 {
         return false;
     }
-    let (flags, counts) = (signature::be16(data, 2), [6, 8, 10].map(|at| signature::be16(data, at)));
+    let (flags, counts) =
+        (signature::be16(data, 2), [6, 8, 10].map(|at| signature::be16(data, at)));
     let asks = flags & 0x8000 == 0;
     if counts.iter().any(|n| *n > 64) || flags & 0x40 != 0 || asks && counts[0] > 0 {
         return false;
@@ -648,7 +668,7 @@ fn plain_dns(data: &[u8]) -> bool {
         at += 1;
         if len == 0 {
             let (kind, class) = (signature::be16(data, at), signature::be16(data, at + 2));
-            let ends = counts == [0; 3] && data.len() == at + 4 || counts != [0; 3];
+            let ends = counts != [0; 3] || data.len() == at + 4;
             return at > 13 && ends && (1..=260).contains(&kind) && matches!(class, 1 | 3 | 255);
         }
         let Some(label) = data.get(at..at + usize::from(len)) else {
@@ -676,7 +696,9 @@ impl Sink for Watch<'_> {
             App::Tls | App::Quic => {
                 if field == fields::TLS_SNI && doh_host(value) {
                     self.app = if self.app == App::Quic { App::Doq } else { App::Doh };
-                } else if field == fields::TLS_ALPN && (value == b"dot" || value.starts_with(b"doq")) {
+                } else if field == fields::TLS_ALPN
+                    && (value == b"dot" || value.starts_with(b"doq"))
+                {
                     self.app = if value == b"dot" { App::Dot } else { App::Doq };
                 } else if field == fields::TLS_SUBJECT && lone_www(value, b"net") {
                     self.tor |= 1;
@@ -691,16 +713,21 @@ impl Sink for Watch<'_> {
                 if field == fields::HTTP_METHOD {
                     if matches!(
                         value,
-                        b"PROPFIND" | b"PROPPATCH" | b"MKCOL" | b"COPY" | b"MOVE" | b"LOCK" | b"UNLOCK"
+                        b"PROPFIND"
+                            | b"PROPPATCH"
+                            | b"MKCOL"
+                            | b"COPY"
+                            | b"MOVE"
+                            | b"LOCK"
+                            | b"UNLOCK"
                     ) {
                         self.app = App::Webdav;
                     } else if matches!(value, b"SSTP_DUPLEX_POST") {
                         self.app = App::Sstp;
                     }
                 } else if field == fields::HTTP_CONTENT_TYPE {
-                    let is = |t: &[u8]| {
-                        value.get(..t.len()).is_some_and(|v| v.eq_ignore_ascii_case(t))
-                    };
+                    let is =
+                        |t: &[u8]| value.get(..t.len()).is_some_and(|v| v.eq_ignore_ascii_case(t));
                     if is(b"application/ipp") {
                         self.app = App::Ipp;
                     } else if is(b"application/ocsp-") {
@@ -768,4 +795,138 @@ fn lone_www(name: &[u8], tld: &[u8]) -> bool {
     };
     (8..=20).contains(&label.len())
         && label.iter().all(|c| c.is_ascii_lowercase() || (b'2'..=b'7').contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Vec<(Field, Vec<u8>)>);
+
+    impl Sink for Told {
+        fn field(&mut self, field: Field, value: &[u8]) {
+            self.0.push((field, value.to_vec()));
+        }
+        fn learned(&mut self, _: std::net::IpAddr, _: &[u8], _: LearnedFrom) {}
+    }
+
+    impl Told {
+        fn commands(&self) -> Vec<&str> {
+            let of = self.0.iter().filter(|(f, _)| *f == fields::COMMAND);
+            of.map(|(_, v)| std::str::from_utf8(v).unwrap()).collect()
+        }
+    }
+
+    fn segment(direction: Direction, seq: u32, payload: &[u8]) -> Segment<'_> {
+        Segment {
+            proto: 6,
+            src_port: 40_000,
+            dst_port: 445,
+            direction,
+            seq,
+            payload,
+            multicast: false,
+        }
+    }
+
+    /// An SMB 2 request of `command`, 84 octets long.
+    fn smb(command: u8) -> Vec<u8> {
+        let mut out = vec![0, 0, 0, 80, 0xfe, b'S', b'M', b'B', 64, 0];
+        out.resize(84, 0);
+        out[16] = command;
+        out
+    }
+
+    #[test]
+    fn a_port_alone_is_a_guess_and_a_message_is_certain() {
+        let mut d = Dissector::new();
+        let mut told = Told::default();
+        let v = d.packet(&segment(Direction::ToServer, 1, b""), &mut told);
+        assert_eq!(v, Verdict { app: App::Smb, by_signature: false, done: false });
+        let v = d.packet(&segment(Direction::ToServer, 1, &smb(0)), &mut told);
+        assert_eq!(v, Verdict { app: App::Smb, by_signature: true, done: false });
+    }
+
+    #[test]
+    fn segments_out_of_order_are_read_in_order_and_once() {
+        let (a, b, c) = (smb(0), smb(1), smb(5));
+        let mut d = Dissector::new();
+        let mut told = Told::default();
+        let at = |n: u32| 1000 + 84 * n;
+        d.packet(&segment(Direction::ToServer, at(0), &a), &mut told);
+        // The third comes first, then the second cut in two and sent again.
+        d.packet(&segment(Direction::ToServer, at(2), &c), &mut told);
+        assert_eq!(told.commands(), ["negotiate"]);
+        d.packet(&segment(Direction::ToServer, at(1), &b[..50]), &mut told);
+        d.packet(&segment(Direction::ToServer, at(1), &b), &mut told);
+        assert_eq!(told.commands(), ["negotiate", "session_setup", "create"]);
+        d.packet(&segment(Direction::ToServer, at(0), &a), &mut told);
+        assert_eq!(told.commands().len(), 3);
+    }
+
+    #[test]
+    fn what_is_held_for_a_gap_is_bounded_and_freed() {
+        let mut d = Dissector::new();
+        let mut told = Told::default();
+        d.packet(&segment(Direction::ToServer, 0, &smb(0)), &mut told);
+        let big = vec![0_u8; 1400];
+        for n in 0..40_u32 {
+            d.packet(&segment(Direction::ToServer, 10_000 + 1400 * n, &big), &mut told);
+            let held = d.boxed.as_ref().map_or(0, |b| b.held.iter().map(|h| h.bytes.len()).sum());
+            assert!(held <= limits::HELD_BYTES_MAX);
+        }
+        // The other direction is lost too: nothing is left to read, nothing is kept.
+        d.packet(&segment(Direction::ToClient, 0, &smb(0)), &mut told);
+        for n in 0..40_u32 {
+            d.packet(&segment(Direction::ToClient, 10_000 + 1400 * n, &big), &mut told);
+        }
+        assert!(d.packet(&segment(Direction::ToClient, 0, b"x"), &mut told).done);
+        assert!(d.boxed.is_none());
+    }
+
+    #[test]
+    fn a_flow_that_nobody_claims_is_given_up() {
+        let mut d = Dissector::new();
+        let mut told = Told::default();
+        let mut done_after = 0;
+        for n in 0..20_u32 {
+            let v = d.packet(&segment(Direction::ToServer, n * 20, &[0x9d; 20]), &mut told);
+            assert!(!v.by_signature);
+            if v.done {
+                break;
+            }
+            done_after += 1;
+        }
+        assert_eq!(done_after + 1, usize::from(limits::SEEK_TCP_MAX));
+    }
+
+    #[test]
+    fn a_length_sent_alone_is_read_with_what_follows() {
+        let mut d = Dissector::new();
+        let mut told = Told::default();
+        let message = smb(0);
+        d.packet(&segment(Direction::ToServer, 7, &message[..4]), &mut told);
+        let v = d.packet(&segment(Direction::ToServer, 11, &message[4..]), &mut told);
+        assert!(v.by_signature);
+        assert_eq!(told.commands(), ["negotiate"]);
+    }
+
+    #[test]
+    fn public_resolvers_are_told_by_their_own_names() {
+        assert!(doh_host(b"dns.google"));
+        assert!(doh_host(b"mozilla.cloudflare-dns.com"));
+        assert!(!doh_host(b"www.google.com"));
+        assert!(lone_www(b"CN=www.abcdefghij2.net", b"net"));
+        assert!(!lone_www(b"CN=www.example.net, O=Example", b"net"));
+    }
+
+    #[test]
+    fn dns_elsewhere_needs_a_whole_question() {
+        let mut question =
+            b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01".to_vec();
+        assert!(plain_dns(&question));
+        question[20] = 60;
+        assert!(!plain_dns(&question));
+    }
 }

@@ -52,7 +52,7 @@ fn pgsql_message(v: &View<'_>, _: &mut Memo) -> bool {
     }
     match v.u8(0) {
         b'R' => !v.to_server() && (8..=200).contains(&len) && v.be32(5) <= 12,
-        b'E' => !v.to_server() && len + 1 <= v.len() && v.is(5, b"S") && v.has(b"\0C", 40),
+        b'E' => !v.to_server() && len < v.len() && v.is(5, b"S") && v.has(b"\0C", 40),
         b'Q' => v.to_server() && len + 1 == v.len() && v.data.last() == Some(&0),
         _ => false,
     }
@@ -96,7 +96,7 @@ fn mysql_login(v: &View<'_>, _: &mut Memo) -> bool {
 /// A TDS packet: type, status, big-endian length of this packet, SPID, number, window 0.
 fn tds(v: &View<'_>, _: &mut Memo) -> bool {
     let (kind, status, len) = (v.u8(0), v.u8(1), v.be16(2));
-    if status & !0x1b != 0 || v.u8(7) != 0 || len < 8 || len > 32_768 {
+    if status & !0x1b != 0 || v.u8(7) != 0 || !(8..=32_768).contains(&len) {
         return false;
     }
     let fits = len == v.len() || (len > v.len() && v.port(1433) && v.len() >= 512);

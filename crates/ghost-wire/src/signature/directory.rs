@@ -130,7 +130,7 @@ pub(crate) fn diameter_header(data: &[u8]) -> bool {
     let command = super::be32(data, 4) & 0xff_ffff;
     data.first() == Some(&1)
         && len >= 20
-        && len % 4 == 0
+        && len.is_multiple_of(4)
         && len + 3 >= data.len().min(1400)
         && data.get(4).is_some_and(|f| f & 0x0f == 0)
         && (257..=0x8f_ffff).contains(&command)
@@ -148,7 +148,7 @@ fn dcerpc(v: &View<'_>, _: &mut Memo) -> bool {
         && v.u8(6) == 0
         && v.u8(7) == 0
         && (16..=65_535).contains(&len)
-        && (len <= v.len() || v.len() > 500)
+        && (len <= v.len() || v.len() > 500 || v.u8(2) == 11 && v.be16(16) == v.be16(18))
         && matches!(v.u8(2), 0 | 2 | 3 | 11..=16)
 }
 

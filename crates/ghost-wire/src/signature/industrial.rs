@@ -186,7 +186,7 @@ fn fins_udp(v: &View<'_>, _: &mut Memo) -> bool {
 }
 
 fn fox(v: &View<'_>, _: &mut Memo) -> bool {
-    v.is(0, b"fox ") && matches!(v.u8(4), b'a'..=b'z') && v.u8(5) == b' ' && v.text(32)
+    v.is(0, b"fox ") && v.u8(4).is_ascii_lowercase() && v.u8(5) == b' ' && v.text(32)
 }
 
 /// AMS/TCP: reserved 0, length of the rest, then an AMS header with a known command.
@@ -222,7 +222,7 @@ fn bacnet(v: &View<'_>, _: &mut Memo) -> bool {
     function <= 0x0c
         && v.be16(2) == v.len()
         && match function {
-            0x09 | 0x0a | 0x0b => v.u8(4) == 1,
+            0x09..=0x0b => v.u8(4) == 1,
             0x04 => v.u8(10) == 1,
             _ => true,
         }

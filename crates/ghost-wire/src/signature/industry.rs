@@ -230,7 +230,7 @@ pub(super) fn iec104(v: &View<'_>, memo: &mut Memo, sink: &mut dyn Sink) {
 
 pub(super) fn bacnet(v: &View<'_>, memo: &mut Memo, sink: &mut dyn Sink) {
     let mut at = match v.u8(1) {
-        0x0a | 0x0b | 0x09 => 4,
+        0x09..=0x0b => 4,
         0x04 => 10,
         _ => return,
     };

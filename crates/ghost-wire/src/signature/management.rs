@@ -80,7 +80,7 @@ fn ntp(v: &View<'_>, _: &mut Memo) -> bool {
         && (1..=4).contains(&version)
         && match mode {
             1..=5 => v.len() >= 48 && v.len() <= 400 && v.u8(1) <= 16,
-            6 => v.len() >= 12 && v.u8(1) & 0x1f <= 31,
+            6 => v.len() >= 12,
             7 => v.len() >= 8,
             // NTPv1 has no modes: a whole packet with a sane stratum.
             _ => version == 1 && v.len() == 48 && v.u8(1) <= 16,
@@ -128,7 +128,7 @@ fn netflow(v: &View<'_>, _: &mut Memo) -> bool {
         1 => v.len() == 16 + n * 52 && (1..=24).contains(&n),
         5 => v.len() == 24 + n * 48 && (1..=30).contains(&n),
         7 => v.len() == 24 + n * 52 && (1..=28).contains(&n),
-        9 => n >= 1 && n < 1000 && v.be32(8) > 1 << 29 && sets(v.data, 20, 0),
+        9 => (1..1000).contains(&n) && v.be32(8) > 1 << 29 && sets(v.data, 20, 0),
         _ => false,
     }
 }
@@ -215,10 +215,10 @@ fn natpmp(v: &View<'_>, _: &mut Memo) -> bool {
             || v.u8(0) == 2 && v.len() >= 24 && v.u8(1) & 0x7f <= 2)
 }
 
+/// Version 2 states its whole length in three octets; version 1 on its port.
 fn slp(v: &View<'_>, _: &mut Memo) -> bool {
-    v.port(427)
-        && (v.u8(0) == 2 && be32(v.data, 1) & 0xff_ffff_00 == v.len() << 8 & 0xff_ffff_00
-            || v.u8(0) <= 2 && (1..=11).contains(&v.u8(1)))
+    let whole = be32(v.data, 1) & 0xff_ffff == v.len();
+    v.port(427) && (1..=11).contains(&v.u8(1)) && (v.u8(0) == 1 || whole)
 }
 
 fn bjnp(v: &View<'_>, _: &mut Memo) -> bool {

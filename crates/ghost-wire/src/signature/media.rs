@@ -152,7 +152,7 @@ fn stun(v: &View<'_>, _: &mut Memo) -> bool {
         || v.port(19302)
         || v.port(1400);
     matches!(v.be16(0), 1 | 2 | 0x101 | 0x102 | 0x111 | 3 | 0x103)
-        && len % 4 == 0
+        && len.is_multiple_of(4)
         && (port
             || v.u8(0) <= 1 && len >= 8 && matches!(v.be16(20), 1..=9 | 0x20 | 0x22 | 0x24 | 0x25))
         && (len == 0 && port || attributes_fit(v))
@@ -162,7 +162,7 @@ fn stun(v: &View<'_>, _: &mut Memo) -> bool {
 fn stun_tcp(v: &View<'_>, memo: &mut Memo) -> bool {
     let framed = v.be16(0) + 2 == v.len() && v.be32(6) == 0x2112_a442 && v.be16(4) + 22 == v.len();
     framed
-        || v.be32(4) == 0x2112_a442 && v.be16(2) + 20 <= v.len() && v.be16(2) % 4 == 0
+        || v.be32(4) == 0x2112_a442 && v.be16(2) + 20 <= v.len() && v.be16(2).is_multiple_of(4)
         || v.port(3478) && stun(v, memo)
 }
 
@@ -314,7 +314,7 @@ fn source_game(v: &View<'_>, _: &mut Memo) -> bool {
 }
 
 fn mpeg_ts(v: &View<'_>, _: &mut Memo) -> bool {
-    v.len() % 188 == 0 && v.len() >= 376 && v.data.iter().step_by(188).all(|b| *b == b'G')
+    v.len().is_multiple_of(188) && v.len() >= 376 && v.data.iter().step_by(188).all(|b| *b == b'G')
 }
 
 fn srt(v: &View<'_>, _: &mut Memo) -> bool {

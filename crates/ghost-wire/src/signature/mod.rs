@@ -26,6 +26,9 @@ pub(crate) mod smb;
 pub(crate) mod talk;
 pub(crate) mod vpn;
 
+#[cfg(test)]
+mod tests;
+
 use crate::{App, Direction};
 
 /// Octets of each direction's beginning that are kept while a flow's application is sought.
@@ -80,7 +83,6 @@ pub(crate) struct View<'a> {
     pub other: &'a [u8],
     /// `data` begins its direction (as far as the capture shows).
     pub start: bool,
-    pub multicast: bool,
 }
 
 impl View<'_> {
@@ -100,7 +102,7 @@ impl View<'_> {
         usize::from(self.dir == Direction::ToClient)
     }
 
-    pub(crate) fn to_server(&self) -> bool {
+    pub(crate) fn to_server(self) -> bool {
         self.dir == Direction::ToServer
     }
 

@@ -27,11 +27,11 @@ fn ldp(v: &View<'_>, _: &mut Memo) -> bool {
 
 /// Versions 1 and 2: whole routes of twenty octets.
 fn rip(v: &View<'_>, _: &mut Memo) -> bool {
-    v.port(520) && matches!(v.u8(1), 1 | 2) && v.be16(2) == 0 && (v.len() - 4) % 20 == 0
+    v.port(520) && matches!(v.u8(1), 1 | 2) && v.be16(2) == 0 && (v.len() - 4).is_multiple_of(20)
 }
 
 fn ripng(v: &View<'_>, _: &mut Memo) -> bool {
-    v.port(521) && v.u8(1) == 1 && v.be16(2) == 0 && (v.len() - 4) % 20 == 0
+    v.port(521) && v.u8(1) == 1 && v.be16(2) == 0 && (v.len() - 4).is_multiple_of(20)
 }
 
 /// Version 1 has a fixed form; version 2 is a group state TLV of forty octets.

@@ -38,7 +38,7 @@ fn wireguard(v: &View<'_>, memo: &mut Memo) -> bool {
         3 => v.len() == 64,
         4 => {
             let counter = v.le32(12) == 0 && v.le32(8) < 1 << 30;
-            v.len() % 16 == 0
+            v.len().is_multiple_of(16)
                 && counter
                 && memo.agree(App::Wireguard, v.side(), if v.port(51820) { 1 } else { 3 })
         }
