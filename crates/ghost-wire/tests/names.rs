@@ -68,7 +68,7 @@ fn read(file: &str) -> Told {
         } else {
             ((ip.src, src, ip.dst, dst), Direction::ToServer)
         };
-        let flow = flows.entry(key).or_insert_with(Dissector::new);
+        let flow = flows.entry(key).or_default();
         let multicast = key.2.is_multicast();
         let (src_port, dst_port, payload) = (key.1, key.3, packet.payload);
         let segment = Segment { proto, src_port, dst_port, direction, seq, payload, multicast };

@@ -1,14 +1,14 @@
 //! Every bound of the name readers, each with its reason.
 
-/// One handshake, header line or header block: the largest TLS record, and twice the largest
-/// ClientHello seen in the wild (post-quantum key shares, ~1.8 kB, several of them).
+/// One handshake message, header line or header block: the largest payload of a TLS record. A hello
+/// with post-quantum keys is about 1.8 kB; web servers refuse header lines of half this.
 pub(super) const MESSAGE_OCTETS_MAX: usize = 16 * 1024;
 
 /// Handshake messages of one side before its part must have come.
 pub(super) const HANDSHAKES_MAX: u8 = 16;
 
-/// Separate stretches of one message that arrive out of order (QUIC, DTLS): Chrome shuffles a
-/// hello into about a dozen.
+/// Separate stretches of one message that arrive out of order (QUIC, DTLS): some browsers
+/// cut and shuffle a hello on purpose.
 pub(super) const STRETCHES_MAX: usize = 32;
 
 /// A DNS name in text: 255 octets on the wire, RFC 1035.
