@@ -11,9 +11,8 @@ use std::sync::OnceLock;
 
 use ghost_event::{Tier, Vector};
 
-use crate::kernel::{DIMS, ROWS_PER_SUM_MAX, Sum};
+use crate::kernel::{ROWS_PER_SUM_MAX, Table};
 use crate::limits::FREE_TEXT_BYTES_MAX;
-use crate::profile::Profile;
 use crate::rows::Cursor;
 use crate::wordpiece::WordPiece;
 
@@ -24,9 +23,8 @@ const NO_ROW: u16 = u16::MAX;
 #[derive(Debug)]
 pub struct FreeText {
     tokenizer: &'static WordPiece,
-    scales: Box<[f32; DIMS]>,
-    rows: Vec<[i8; DIMS]>,
-    /// Token id to its place in `rows`.
+    table: Table,
+    /// Token id to its row.
     places: Vec<u16>,
 }
 
@@ -44,63 +42,65 @@ impl FreeText {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<FreeText> {
         let mut at = Cursor { bytes };
-        if at.take(8)? != MAGIC || at.u32()? as usize != DIMS {
+        if at.take(8)? != MAGIC {
             return None;
         }
-        let count = at.u32()?;
-        let mut table = FreeText::none();
-        table.scales = at.scales()?;
+        let (columns, count) = (at.u32()? as usize, at.u32()?);
+        let mut fitted = FreeText::none();
+        let scales = at.floats(columns)?;
+        let mut cells = Vec::new();
         for n in 0..count {
             let id = u16::from_le_bytes(at.take(2)?.try_into().ok()?);
-            *table.places.get_mut(usize::from(id))? = u16::try_from(n).ok()?;
-            table.rows.push(at.row()?);
+            *fitted.places.get_mut(usize::from(id))? = u16::try_from(n).ok()?;
+            cells.extend(at.take(columns)?.iter().map(|b| b.cast_signed()));
         }
-        at.bytes.is_empty().then_some(table)
+        if !at.bytes.is_empty() {
+            return None;
+        }
+        fitted.table = Table::new(scales, cells)?;
+        Some(fitted)
     }
 
     fn none() -> FreeText {
         let tokenizer = WordPiece::embedded();
-        FreeText {
-            tokenizer,
-            scales: Box::new([0.0; DIMS]),
-            rows: Vec::new(),
-            places: vec![NO_ROW; tokenizer.vocabulary().len()],
-        }
+        let places = vec![NO_ROW; tokenizer.vocabulary().len()];
+        FreeText { tokenizer, table: Table::default(), places }
     }
 
     /// Tokens that have a row.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.table.len()
     }
 
     /// Whether no token has a row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.table.len() == 0
     }
 
-    /// The vector of `text` in 384 dimensions; the zero vector where no word of it is known.
+    /// The vector of `text` in all the dimensions of the table: 384 as shipped. The zero vector
+    /// where no word of it is known.
     #[must_use]
     pub fn embed(&self, text: &str) -> Vector {
-        self.embed_in(text, Profile::Balanced)
+        self.embed_in(text, self.table.width())
     }
 
-    /// The vector of `text` in the dimensions of `profile` (at most 384).
+    /// The vector of `text` in the first `dims` dimensions.
     #[must_use]
-    pub fn embed_in(&self, text: &str, profile: Profile) -> Vector {
+    pub fn embed_in(&self, text: &str, dims: usize) -> Vector {
         let mut text = text;
         if text.len() > FREE_TEXT_BYTES_MAX {
             text = &text[..text.floor_char_boundary(FREE_TEXT_BYTES_MAX)];
         }
-        let mut sum = Sum::new();
+        let mut sum = self.table.sum();
         self.tokenizer.each(text, &mut |id| {
             let place = self.places.get(id as usize).copied().unwrap_or(NO_ROW);
-            if let Some(row) = self.rows.get(usize::from(place)) {
-                sum.add(row);
+            if place != NO_ROW {
+                sum.add(usize::from(place));
             }
         });
-        sum.unit(&self.scales, profile.dimensions(), Tier::Fast)
+        sum.unit(dims, Tier::Fast)
     }
 }
 

@@ -6,46 +6,106 @@
 
 use ghost_event::{Tier, VECTOR_DIMENSIONS, Vector};
 
-/// Width of every row that is shipped.
-pub(crate) const DIMS: usize = VECTOR_DIMENSIONS;
+/// The widest rows that a sum takes.
+pub(crate) const DIMS_MAX: usize = 768;
 
 /// Rows that one sum takes; later ones are left out.
 pub(crate) const ROWS_PER_SUM_MAX: usize = 256;
 
+const _: () = assert!(VECTOR_DIMENSIONS <= DIMS_MAX);
 const _: () = assert!(ROWS_PER_SUM_MAX * 127 <= i16::MAX as usize);
 
-/// A sum of int8 rows.
+/// Int8 rows of one width, with one scale a column.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table {
+    /// One a column; their number is the width.
+    scales: Box<[f32]>,
+    cells: Vec<i8>,
+}
+
+impl Table {
+    /// `cells` row by row; `None` where they do not fill whole rows, or rows are too wide.
+    pub(crate) fn new(scales: Box<[f32]>, cells: Vec<i8>) -> Option<Table> {
+        let width = scales.len();
+        let whole = width > 0 && width <= DIMS_MAX && cells.len().is_multiple_of(width);
+        whole.then_some(Table { scales, cells })
+    }
+
+    /// Columns.
+    pub(crate) fn width(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// Rows.
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len().checked_div(self.width()).unwrap_or(0)
+    }
+
+    #[inline]
+    fn row(&self, n: usize) -> &[i8] {
+        let begin = n * self.width();
+        self.cells.get(begin..begin + self.width()).unwrap_or(&[])
+    }
+
+    /// Mean length of some rows.
+    pub(crate) fn strength(&self, rows: impl Iterator<Item = usize>) -> f32 {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for n in rows {
+            let real = self.row(n).iter().zip(&self.scales).map(|(v, s)| f32::from(*v) * s);
+            sum += real.map(|v| v * v).sum::<f32>().sqrt();
+            count += 1.0;
+        }
+        if count > 0.0 { sum / count } else { 0.0 }
+    }
+
+    /// Adds a row; `None` where it is not as wide as the others, or says nothing.
+    pub(crate) fn push(&mut self, values: &[f32]) -> Option<usize> {
+        if values.len() != self.width() || values.iter().all(|v| *v == 0.0) {
+            return None;
+        }
+        self.cells.extend(values.iter().zip(&self.scales).map(|(value, scale)| {
+            #[expect(clippy::cast_possible_truncation, reason = "clamped to a byte")]
+            let step = (value / scale).round().clamp(-127.0, 127.0) as i8;
+            step
+        }));
+        Some(self.len() - 1)
+    }
+
+    /// An empty sum over this table's rows.
+    pub(crate) fn sum(&self) -> Sum<'_> {
+        Sum { table: self, columns: [0; DIMS_MAX], rows: 0 }
+    }
+}
+
+/// A sum of rows.
 #[derive(Debug, Clone)]
-pub(crate) struct Sum {
-    columns: [i16; DIMS],
+pub(crate) struct Sum<'a> {
+    table: &'a Table,
+    columns: [i16; DIMS_MAX],
     rows: usize,
 }
 
-impl Sum {
-    pub(crate) fn new() -> Sum {
-        Sum { columns: [0; DIMS], rows: 0 }
-    }
-
+impl Sum<'_> {
     /// Rows added so far.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Adds one row.
+    /// Adds row `n`; a row that is not there adds nothing.
     #[inline]
-    pub(crate) fn add(&mut self, row: &[i8; DIMS]) {
+    pub(crate) fn add(&mut self, n: usize) {
         if self.rows < ROWS_PER_SUM_MAX {
             self.rows += 1;
-            for (sum, value) in self.columns.iter_mut().zip(row) {
+            for (sum, value) in self.columns.iter_mut().zip(self.table.row(n)) {
                 *sum = sum.wrapping_add(i16::from(*value));
             }
         }
     }
 
-    /// The sum in real numbers.
-    pub(crate) fn values(&self, scales: &[f32; DIMS]) -> [f32; DIMS] {
-        let mut values = [0.0; DIMS];
-        for ((value, sum), scale) in values.iter_mut().zip(&self.columns).zip(scales) {
+    /// The sum in real numbers; what stands beyond the table's width is 0.
+    pub(crate) fn values(&self) -> [f32; DIMS_MAX] {
+        let mut values = [0.0; DIMS_MAX];
+        for ((value, sum), scale) in values.iter_mut().zip(&self.columns).zip(&self.table.scales) {
             *value = f32::from(*sum) * scale;
         }
         values
@@ -53,9 +113,8 @@ impl Sum {
 
     /// The unit vector along the sum's first `dims` columns; the zero vector where nothing was
     /// added.
-    pub(crate) fn unit(&self, scales: &[f32; DIMS], dims: usize, tier: Tier) -> Vector {
-        let values = self.values(scales);
-        quantise(&values[..dims.min(DIMS)], tier)
+    pub(crate) fn unit(&self, dims: usize, tier: Tier) -> Vector {
+        quantise(&self.values()[..dims.min(self.table.width())], tier)
     }
 }
 
@@ -108,10 +167,16 @@ mod tests {
 
     #[test]
     fn a_sum_takes_no_more_rows_than_fit() {
-        let mut sum = Sum::new();
-        let row = [127_i8; DIMS];
-        (0..1000).for_each(|_| sum.add(&row));
+        let table = Table::new([1.0; 384].into(), vec![127; 384]).expect("one row");
+        let mut sum = table.sum();
+        (0..1000).for_each(|_| sum.add(0));
         assert_eq!(sum.rows(), ROWS_PER_SUM_MAX);
-        assert!(sum.values(&[1.0; DIMS]).iter().all(|v| *v == 127.0 * 256.0));
+        assert!(sum.values()[..384].iter().all(|v| *v == 127.0 * 256.0));
+    }
+
+    #[test]
+    fn a_table_with_half_a_row_is_none() {
+        assert!(Table::new([1.0; 384].into(), vec![0; 400]).is_none());
+        assert!(Table::new([].into(), Vec::new()).is_none());
     }
 }

@@ -10,6 +10,7 @@
 //! [`Model::load`] reads a file, and shapes and texts hold no address and no host name.
 
 mod cache;
+pub mod fit;
 mod freetext;
 pub mod glossary;
 mod intern;

@@ -88,7 +88,7 @@ impl QueryEncoder {
                 Err(e) => trouble = Some(ModelError::to_string(&e)),
             }
         }
-        let vector = FreeText::embedded().embed_in(words, self.profile);
+        let vector = FreeText::embedded().embed_in(words, dims);
         let values = vector.components.iter().map(|c| f32::from(*c) * vector.scale).collect();
         Encoded { vector, values, by_model: false, trouble }
     }

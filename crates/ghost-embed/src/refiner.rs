@@ -251,9 +251,8 @@ fn embed(
 ) -> Vec<Result<Vector, String>> {
     let texts: Vec<&str> = batch.iter().map(|(_, t)| &**t).collect();
     let dims = profile.dimensions();
-    let finish = |values: &Vec<f32>| {
-        kernel::quantise(values.get(..dims).unwrap_or(values), Tier::Full)
-    };
+    let finish =
+        |values: &Vec<f32>| kernel::quantise(values.get(..dims).unwrap_or(values), Tier::Full);
     match model.embed(&texts) {
         Ok(made) if made.len() == texts.len() => made.iter().map(|v| Ok(finish(v))).collect(),
         _ => texts

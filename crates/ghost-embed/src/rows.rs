@@ -15,8 +15,7 @@ use hashbrown::HashMap;
 
 use crate::freetext::FreeText;
 use crate::glossary::{self, APPS, Phrase, each_phrase};
-use crate::kernel::{DIMS, Sum};
-use crate::profile::Profile;
+use crate::kernel::{self, Table};
 use crate::shape::Shape;
 
 const MAGIC: &[u8; 8] = b"GBROWS01";
@@ -25,8 +24,7 @@ const MAGIC: &[u8; 8] = b"GBROWS01";
 #[derive(Debug)]
 pub struct FieldRows {
     digest: u64,
-    scales: Box<[f32; DIMS]>,
-    rows: Vec<[i8; DIMS]>,
+    table: Table,
     names: HashMap<String, usize>,
     apps: Vec<Option<usize>>,
     behaviours: [Option<usize>; 64],
@@ -52,47 +50,58 @@ impl FieldRows {
             return None;
         }
         let digest = u64::from_le_bytes(at.take(8)?.try_into().ok()?);
-        let columns = at.u32()? as usize;
-        let count = at.u32()? as usize;
-        if columns != DIMS {
-            return None;
-        }
+        let (columns, count) = (at.u32()? as usize, at.u32()? as usize);
         let mut fitted = FieldRows::none();
         fitted.digest = digest;
-        fitted.scales = at.scales()?;
+        let scales = at.floats(columns)?;
+        let mut cells = Vec::new();
         for n in 0..count {
             let len = usize::from(*at.take(1)?.first()?);
             let name = std::str::from_utf8(at.take(len)?).ok()?.to_owned();
-            fitted.rows.push(at.row()?);
+            cells.extend(at.take(columns)?.iter().map(|b| b.cast_signed()));
             fitted.names.insert(name, n);
         }
         if !at.bytes.is_empty() {
             return None;
         }
+        fitted.table = Table::new(scales, cells)?;
         let row = |name: String| fitted.names.get(&name).copied();
         fitted.apps = APPS.iter().map(|w| row(format!("app:{}", w.name))).collect();
         for (behaviour, name) in Behaviours::ALL {
             fitted.behaviours[behaviour.0.trailing_zeros() as usize % 64] =
                 row(format!("behaviour:{name}"));
         }
-        let known = |kind: &str, names: &'static [&'static str]| {
-            names.iter().filter_map(|n| Some((*n, row(format!("{kind}:{n}"))?))).collect()
-        };
-        fitted.brands = known("brand", glossary::BRANDS);
-        fitted.categories = known("category", glossary::CATEGORIES);
+        let brands = glossary::BRANDS.iter();
+        fitted.brands = brands.filter_map(|n| Some((*n, row(format!("brand:{n}"))?))).collect();
+        let kinds = glossary::CATEGORIES.iter().map(|(name, _)| *name);
+        fitted.categories =
+            kinds.filter_map(|n| Some((n, row(format!("category:{n}"))?))).collect();
+        fitted.add_other_brands(FreeText::embedded());
         Some(fitted)
     }
 
     fn none() -> FieldRows {
         FieldRows {
             digest: 0,
-            scales: Box::new([0.0; DIMS]),
-            rows: Vec::new(),
+            table: Table::default(),
             names: HashMap::new(),
             apps: Vec::new(),
             behaviours: [None; 64],
             brands: HashMap::new(),
             categories: HashMap::new(),
+        }
+    }
+
+    /// Gives brands without a fitted row one made of their words, as strong as a fitted one.
+    fn add_other_brands(&mut self, words: &FreeText) {
+        let strength = self.table.strength(self.brands.values().copied());
+        for brand in glossary::OTHER_BRANDS {
+            let word = words.embed(brand);
+            let values: Vec<f32> =
+                word.components.iter().map(|c| f32::from(*c) * word.scale * strength).collect();
+            if let Some(row) = self.table.push(&values) {
+                self.brands.insert(brand, row);
+            }
         }
     }
 
@@ -105,26 +114,26 @@ impl FieldRows {
     /// Rows in all.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.table.len()
     }
 
     /// Whether there is nothing to sum.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.table.len() == 0
     }
 
-    /// The vector of `shape` in 384 dimensions.
+    /// The vector of `shape` in all the dimensions of the rows: 384 as shipped.
     #[must_use]
     pub fn embed(&self, shape: &Shape) -> Vector {
-        self.embed_in(shape, Profile::Balanced)
+        self.embed_in(shape, self.table.width())
     }
 
-    /// The vector of `shape` in the dimensions of `profile` (at most 384: these rows are in
-    /// MiniLM's space).
+    /// The vector of `shape` in the first `dims` dimensions.
     #[must_use]
-    pub fn embed_in(&self, shape: &Shape, profile: Profile) -> Vector {
-        let mut sum = Sum::new();
+    pub fn embed_in(&self, shape: &Shape, dims: usize) -> Vector {
+        let dims = dims.min(self.table.width());
+        let mut sum = self.table.sum();
         let mut unknown: Option<String> = None;
         each_phrase(shape, &mut |phrase| match self.row(phrase) {
             Some(row) => sum.add(row),
@@ -135,30 +144,31 @@ impl FieldRows {
             }
         });
         if unknown.is_none() && sum.rows() > 0 {
-            return sum.unit(&self.scales, profile.dimensions(), Tier::Fast);
+            return sum.unit(dims, Tier::Fast);
         }
         // A name with no row: its words by the token table, as strong as one row.
-        let mut values = sum.values(&self.scales);
+        let mut values = sum.values();
         let free = FreeText::embedded().embed(unknown.as_deref().unwrap_or("network traffic"));
-        let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
-        #[expect(clippy::cast_precision_loss, reason = "a few rows")]
-        let strength = if norm > 0.0 { norm / sum.rows() as f32 } else { 1.0 };
-        for (value, c) in values.iter_mut().zip(&free.components) {
-            *value += f32::from(*c) * free.scale * strength;
+        if free.components.len() == self.table.width() {
+            let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
+            #[expect(clippy::cast_precision_loss, reason = "a few rows")]
+            let strength = if norm > 0.0 { norm / sum.rows() as f32 } else { 1.0 };
+            for (value, c) in values.iter_mut().zip(&free.components) {
+                *value += f32::from(*c) * free.scale * strength;
+            }
         }
-        crate::kernel::quantise(&values[..profile.dimensions().min(DIMS)], Tier::Fast)
+        kernel::quantise(&values[..dims], Tier::Fast)
     }
 
-    fn row(&self, phrase: Phrase) -> Option<&[i8; DIMS]> {
-        let place = match phrase {
+    fn row(&self, phrase: Phrase) -> Option<usize> {
+        match phrase {
             Phrase::App(n) => self.apps.get(usize::from(n)).copied().flatten(),
             Phrase::Behaviour(b) => self.behaviours[b.0.trailing_zeros() as usize % 64],
             Phrase::Brand(name) => self.brands.get(name).copied(),
             Phrase::Category(name) => self.categories.get(name).copied(),
             Phrase::OtherApp(_) => None,
             other => self.names.get(&other.row_name()).copied(),
-        };
-        self.rows.get(place?)
+        }
     }
 }
 
@@ -178,19 +188,8 @@ impl<'a> Cursor<'a> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    pub(crate) fn scales(&mut self) -> Option<Box<[f32; DIMS]>> {
-        let mut scales = Box::new([0.0; DIMS]);
-        for scale in scales.iter_mut() {
-            *scale = f32::from_le_bytes(self.take(4)?.try_into().ok()?);
-        }
-        Some(scales)
-    }
-
-    pub(crate) fn row(&mut self) -> Option<[i8; DIMS]> {
-        let mut row = [0_i8; DIMS];
-        for (value, byte) in row.iter_mut().zip(self.take(DIMS)?) {
-            *value = byte.cast_signed();
-        }
-        Some(row)
+    pub(crate) fn floats(&mut self, count: usize) -> Option<Box<[f32]>> {
+        let bytes = self.take(count.checked_mul(4)?)?;
+        Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
     }
 }

@@ -10,7 +10,9 @@
 
 use std::fmt::Write as _;
 
-use ghost_event::{Behaviours, Features, Party, Proto, Role, ShapeId, Subject, Tcp, TcpState, Zone};
+use ghost_event::{
+    Behaviours, Features, Party, Proto, Role, ShapeId, Subject, Tcp, TcpState, Zone,
+};
 
 use crate::glossary;
 use crate::limits::BEHAVIOURS_PER_SHAPE_MAX;

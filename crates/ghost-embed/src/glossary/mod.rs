@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 pub use apps::{APPS, AppWord};
 pub use behaviours::{BEHAVIOURS, BehaviourWord};
-pub use brands::{BRANDS, CATEGORIES};
+pub use brands::{BRANDS, CATEGORIES, OTHER_BRANDS};
 pub use phrase::{Phrase, each_phrase};
 pub use places::{COURSES, TRANSPORTS, TUNNELS, WAYS, role_word, way_index};
 
@@ -81,6 +81,12 @@ pub(crate) fn course_text(course: Course) -> &'static str {
     COURSES.iter().find(|(c, _)| *c == course).map_or("", |(_, words)| words)
 }
 
+/// The words for a kind of service; an unknown kind speaks for itself.
+#[must_use]
+pub fn category_word(name: &'static str) -> &'static str {
+    CATEGORIES.iter().find(|(n, _)| *n == name).map_or(name, |(_, words)| words)
+}
+
 /// The words for how much.
 #[must_use]
 pub fn size_word(size: Size) -> &'static str {
@@ -133,7 +139,10 @@ pub fn digest() -> u64 {
     for r in Role::ALL {
         let _ = writeln!(all, "{}\t{}", role_word(*r, true), role_word(*r, false));
     }
-    for words in WAYS {
+    for (name, words) in CATEGORIES {
+        let _ = writeln!(all, "{name}\t{words}");
+    }
+    for words in BRANDS.iter().chain(WAYS) {
         let _ = writeln!(all, "{words}");
     }
     let _ = writeln!(all, "{VLAN_WORDS}\t{FRAGMENT_WORDS}");

@@ -52,13 +52,13 @@ pub fn each_phrase(shape: &Shape, take: &mut impl FnMut(Phrase)) {
     if shape.app.is_empty() || (is_icmp && is_own_word(shape.transport)) {
         take(Phrase::Carrier(shape.transport));
     }
-    if !shape.brand.is_empty() {
+    if !shape.brand.is_empty() && word.is_none_or(|w| !w.text.contains(shape.brand)) {
         take(Phrase::Brand(shape.brand));
     }
     if !shape.category.is_empty() && word.is_none_or(|w| w.category != shape.category) {
         take(Phrase::Category(shape.category));
     }
-    let overlay = word.is_some_and(|w| w.category == "overlay");
+    let overlay = word.is_some_and(|w| w.category == "overlay network") || shape.app == "gtp";
     if !shape.tunnel.is_empty() && !overlay {
         take(Phrase::Tunnel(shape.tunnel));
     }
@@ -100,10 +100,7 @@ impl Phrase {
             }
             Phrase::Carrier(t) => super::transport_word(t),
             Phrase::Brand(name) => name,
-            Phrase::Category(name) => {
-                out.push_str(&name.replace('_', " "));
-                ""
-            }
+            Phrase::Category(name) => super::category_word(name),
             Phrase::Tunnel(kind) => match TUNNELS.iter().find(|(k, _)| *k == kind) {
                 Some((_, words)) => words,
                 None => {
@@ -145,4 +142,3 @@ impl Phrase {
         }
     }
 }
-

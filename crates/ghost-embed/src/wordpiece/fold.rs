@@ -102,9 +102,5 @@ fn jamo(code: u32) -> [char; 3] {
     let s = code - HANGUL.start;
     let at = |base: u32, n: u32| char::from_u32(base + n).unwrap_or(NONE);
     let tail = s % 28;
-    [
-        at(0x1100, s / 588),
-        at(0x1161, s % 588 / 28),
-        if tail == 0 { NONE } else { at(0x11A7, tail) },
-    ]
+    [at(0x1100, s / 588), at(0x1161, s % 588 / 28), if tail == 0 { NONE } else { at(0x11A7, tail) }]
 }
