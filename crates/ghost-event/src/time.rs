@@ -124,7 +124,7 @@ fn number(text: &[u8]) -> Option<i64> {
 
 fn digits(out: &mut [u8], mut value: i64) {
     for place in out.iter_mut().rev() {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a digit")]
+        #[expect(clippy::cast_sign_loss, reason = "a digit")]
         let digit = (value % 10) as u8;
         *place = b'0' + digit;
         value /= 10;

@@ -186,8 +186,11 @@ fn segment_file(
     Ok(None)
 }
 
+/// A segment's first line, and its file.
+type Opened = (Seq, Box<dyn File>);
+
 /// The active segment and its first line; `None` where there is no whole line in it.
-fn active(disk: &dyn Disk, layout: &Layout) -> Result<Option<(Seq, Box<dyn File>)>, LogError> {
+fn active(disk: &dyn Disk, layout: &Layout) -> Result<Option<Opened>, LogError> {
     let path = layout.active();
     let file = match disk.open_read(&path) {
         Ok(file) => file,

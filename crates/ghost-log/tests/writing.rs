@@ -39,7 +39,7 @@ fn every_segment_states_the_shapes_that_it_uses_before_it_uses_them() {
         let mut stated = std::collections::BTreeSet::new();
         for line in lines(&bytes) {
             let view = View::parse(&line).unwrap();
-            let event = events_in(&[line.clone()]);
+            let event = events_in(std::slice::from_ref(&line));
             if view.kind == LineKind::Shape {
                 assert!(stated.insert(view.ghost.shape.unwrap().0), "stated once");
             } else if let Some(i) = event.first() {

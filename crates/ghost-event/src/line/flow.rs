@@ -34,35 +34,39 @@ pub fn flow_body(
     out.reserve(1280);
     out.extend_from_slice(b"{\"timestamp\":");
     text::timestamp(out, f.last);
-    text::key(out, "flow_id");
+    text::put_key!(out, "flow_id");
     text::number(out, flow_id(f));
-    text::word(out, "event_type", if f.subject == Subject::Packet { "packet" } else { "flow" });
+    text::put_word!(
+        out,
+        "event_type",
+        if f.subject == Subject::Packet { "packet" } else { "flow" }
+    );
     text::field(out, "in_iface", source.in_iface.unwrap_or_default());
     text::field(out, "pcap_filename", source.pcap_filename.unwrap_or_default());
     if let Some(ip) = f.src_ip {
-        text::key(out, "src_ip");
+        text::put_key!(out, "src_ip");
         text::address(out, ip);
     }
-    text::count(out, "src_port", f.src_port.into());
+    text::put_count!(out, "src_port", f.src_port.into());
     if let Some(ip) = f.dst_ip {
-        text::key(out, "dest_ip");
+        text::put_key!(out, "dest_ip");
         text::address(out, ip);
     }
-    text::count(out, "dest_port", f.dst_port.into());
-    text::word(out, "proto", &proto_name(f.proto));
+    text::put_count!(out, "dest_port", f.dst_port.into());
+    text::put_word!(out, "proto", &proto_name(f.proto));
     if let Some((kind, code)) = f.icmp {
-        text::key(out, "icmp_type");
+        text::put_key!(out, "icmp_type");
         text::number(out, kind);
-        text::key(out, "icmp_code");
+        text::put_key!(out, "icmp_code");
         text::number(out, code);
     }
-    text::word(out, "app_proto", f.app);
+    text::put_word!(out, "app_proto", f.app);
     if let Some(id) = &f.community_id {
-        text::key(out, "community_id");
+        text::put_key!(out, "community_id");
         community_id(out, id);
     }
     if f.vlans.count > 0 {
-        text::key(out, "vlan");
+        text::put_key!(out, "vlan");
         out.push(b'[');
         for id in f.vlans.as_slice() {
             text::item(out);
@@ -71,7 +75,7 @@ pub fn flow_body(
         out.push(b']');
     }
     if f.src_mac.is_some() || f.dst_mac.is_some() {
-        text::key(out, "ether");
+        text::put_key!(out, "ether");
         out.push(b'{');
         for (name, mac) in [("src_mac", f.src_mac), ("dest_mac", f.dst_mac)] {
             if let Some(mac) = mac {
@@ -92,24 +96,23 @@ pub fn flow_body(
 }
 
 fn counters(out: &mut Vec<u8>, f: &Features) {
-    text::key(out, "flow");
-    out.push(b'{');
-    text::key(out, "pkts_toserver");
+    text::put_key!(out, "flow");
+    out.extend_from_slice(b"{\"pkts_toserver\":");
     text::number(out, f.to_server.packets);
-    text::key(out, "pkts_toclient");
+    text::put_key!(out, "pkts_toclient");
     text::number(out, f.to_client.packets);
-    text::key(out, "bytes_toserver");
+    text::put_key!(out, "bytes_toserver");
     text::number(out, f.to_server.bytes);
-    text::key(out, "bytes_toclient");
+    text::put_key!(out, "bytes_toclient");
     text::number(out, f.to_client.bytes);
-    text::key(out, "start");
+    text::put_key!(out, "start");
     text::timestamp(out, f.first);
-    text::key(out, "end");
+    text::put_key!(out, "end");
     text::timestamp(out, f.last);
-    text::key(out, "age");
+    text::put_key!(out, "age");
     text::number(out, f.duration_ns() / 1_000_000_000);
-    text::word(out, "state", state(f));
-    text::word(out, "reason", reason(f.end));
+    text::put_word!(out, "state", state(f));
+    text::put_word!(out, "reason", reason(f.end));
     out.push(b'}');
 }
 
@@ -142,33 +145,29 @@ fn reason(end: EndReason) -> &'static str {
 }
 
 fn tcp(out: &mut Vec<u8>, tcp: &Tcp) {
-    text::key(out, "tcp");
-    out.push(b'{');
-    for (name, flags) in
-        [("tcp_flags_ts", tcp.flags_to_server), ("tcp_flags_tc", tcp.flags_to_client)]
-    {
-        text::key(out, name);
-        out.push(b'"');
-        text::hex(out, &[flags]);
-        out.push(b'"');
-    }
+    text::put_key!(out, "tcp");
+    out.extend_from_slice(b"{\"tcp_flags_ts\":\"");
+    text::hex(out, &[tcp.flags_to_server]);
+    out.push(b'"');
+    text::put_open!(out, "tcp_flags_tc");
+    text::hex(out, &[tcp.flags_to_client]);
+    out.push(b'"');
     let both = tcp.flags_to_server | tcp.flags_to_client;
     for (bit, name) in [
-        (0x02, "syn"),
-        (0x01, "fin"),
-        (0x04, "rst"),
-        (0x08, "psh"),
-        (0x10, "ack"),
-        (0x20, "urg"),
-        (0x40, "ecn"),
-        (0x80, "cwr"),
+        (0x02, ",\"syn\":true"),
+        (0x01, ",\"fin\":true"),
+        (0x04, ",\"rst\":true"),
+        (0x08, ",\"psh\":true"),
+        (0x10, ",\"ack\":true"),
+        (0x20, ",\"urg\":true"),
+        (0x40, ",\"ecn\":true"),
+        (0x80, ",\"cwr\":true"),
     ] {
         if both & bit != 0 {
-            text::key(out, name);
-            out.extend_from_slice(b"true");
+            out.extend_from_slice(name.as_bytes());
         }
     }
-    text::word(
+    text::put_word!(
         out,
         "state",
         match tcp.state {
@@ -181,9 +180,9 @@ fn tcp(out: &mut Vec<u8>, tcp: &Tcp) {
             TcpState::Reset => "reset",
         },
     );
-    text::count(out, "rtt_us", u64::from(tcp.rtt_server_us) + u64::from(tcp.rtt_client_us));
-    text::count(out, "rtt_server_us", tcp.rtt_server_us.into());
-    text::count(out, "retransmissions", tcp.retransmissions.into());
+    text::put_count!(out, "rtt_us", u64::from(tcp.rtt_server_us) + u64::from(tcp.rtt_client_us));
+    text::put_count!(out, "rtt_server_us", tcp.rtt_server_us.into());
+    text::put_count!(out, "retransmissions", tcp.retransmissions.into());
     out.push(b'}');
 }
 
@@ -234,16 +233,15 @@ fn ghost(
     prio: Priority,
     names: &mut Sorted<'_>,
 ) {
-    text::key(out, "ghost");
+    text::put_key!(out, "ghost");
     out.extend_from_slice(b"{\"v\":");
     text::number(out, FORMAT_VERSION);
-    text::word(out, "prio", prio.name());
-    text::key(out, "shape");
-    out.push(b'"');
+    text::put_word!(out, "prio", prio.name());
+    text::put_open!(out, "shape");
     text::hex(out, &shape.0.to_be_bytes());
     out.push(b'"');
-    text::count(out, "import", source.import.unwrap_or(0));
-    text::word(
+    text::put_count!(out, "import", source.import.unwrap_or(0));
+    text::put_word!(
         out,
         "app_by",
         match f.app_by {
@@ -253,7 +251,7 @@ fn ghost(
         },
     );
     if !f.behaviours.is_empty() {
-        text::key(out, "behaviours");
+        text::put_key!(out, "behaviours");
         out.push(b'[');
         for name in f.behaviours.names() {
             text::item(out);
@@ -271,21 +269,20 @@ fn ghost(
     text::field(out, "dest_name", f.dst_name.as_deref().unwrap_or_default());
     stats(out, "sizes", &f.sizes);
     stats(out, "gaps_us", &f.gaps_us);
-    text::count(out, "payload_toserver", f.to_server.payload_bytes);
-    text::count(out, "payload_toclient", f.to_client.payload_bytes);
-    text::count(out, "fragments", f.fragments.into());
-    text::count(out, "malformed", f.malformed.into());
+    text::put_count!(out, "payload_toserver", f.to_server.payload_bytes);
+    text::put_count!(out, "payload_toclient", f.to_client.payload_bytes);
+    text::put_count!(out, "fragments", f.fragments.into());
+    text::put_count!(out, "malformed", f.malformed.into());
     if f.fingerprint != 0 {
-        text::key(out, "fingerprint");
-        out.push(b'"');
+        text::put_open!(out, "fingerprint");
         text::hex(out, &f.fingerprint.to_be_bytes());
         out.push(b'"');
     }
-    text::count(out, "start_ns", f.first.below_us().into());
-    text::count(out, "end_ns", f.last.below_us().into());
-    text::count(out, "tunnels_dropped", f.tunnels.len().saturating_sub(TUNNELS_MAX) as u64);
+    text::put_count!(out, "start_ns", f.first.below_us().into());
+    text::put_count!(out, "end_ns", f.last.below_us().into());
+    text::put_count!(out, "tunnels_dropped", f.tunnels.len().saturating_sub(TUNNELS_MAX) as u64);
     names.write_ghost(out);
-    text::count(out, "names_dropped", names.dropped);
+    text::put_count!(out, "names_dropped", names.dropped);
 }
 
 fn party(out: &mut Vec<u8>, party: Party, role: &str, zone: &str) {
@@ -304,11 +301,11 @@ fn stats(out: &mut Vec<u8>, name: &str, stats: &Stats) {
     text::key(out, name);
     out.extend_from_slice(b"{\"min\":");
     text::number(out, stats.min);
-    text::key(out, "max");
+    text::put_key!(out, "max");
     text::number(out, stats.max);
-    text::key(out, "mean");
+    text::put_key!(out, "mean");
     text::tenths(out, stats.mean);
-    text::key(out, "sd");
+    text::put_key!(out, "sd");
     text::tenths(out, stats.deviation());
     out.push(b'}');
 }

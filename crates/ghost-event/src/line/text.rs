@@ -5,6 +5,41 @@ use std::net::IpAddr;
 
 use crate::{MacAddr, Timestamp};
 
+/// A key that is never the first of its object, as one literal.
+macro_rules! put_key {
+    ($out:expr, $name:literal) => {
+        $out.extend_from_slice(concat!(",\"", $name, "\":").as_bytes())
+    };
+}
+/// The same with the quote that opens its text.
+macro_rules! put_open {
+    ($out:expr, $name:literal) => {
+        $out.extend_from_slice(concat!(",\"", $name, "\":\"").as_bytes())
+    };
+}
+/// The same with a number, left out where 0.
+macro_rules! put_count {
+    ($out:expr, $name:literal, $value:expr $(,)?) => {
+        let value: u64 = $value;
+        if value != 0 {
+            $crate::line::text::put_key!($out, $name);
+            $crate::line::text::number($out, value);
+        }
+    };
+}
+/// The same with a closed word, left out where empty.
+macro_rules! put_word {
+    ($out:expr, $name:literal, $value:expr $(,)?) => {
+        let value: &str = $value;
+        if !value.is_empty() {
+            $crate::line::text::put_open!($out, $name);
+            $out.extend_from_slice(value.as_bytes());
+            $out.push(b'"');
+        }
+    };
+}
+pub(super) use {put_count, put_key, put_open, put_word};
+
 /// A key, with the comma before it where one is due.
 pub(super) fn key(out: &mut Vec<u8>, name: &str) {
     if !matches!(out.last(), Some(b'{')) {
@@ -63,38 +98,51 @@ pub(super) fn timestamp(out: &mut Vec<u8>, at: Timestamp) {
 
 pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+    let at = out.len();
+    out.resize(at + 2 * bytes.len(), 0);
+    for (pair, byte) in out[at..].as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
 }
 
 pub(super) fn mac(out: &mut Vec<u8>, mac: MacAddr) {
-    out.push(b'"');
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = *b"\"00:00:00:00:00:00\"";
     for (i, byte) in mac.0.iter().enumerate() {
-        if i != 0 {
-            out.push(b':');
-        }
-        hex(out, &[*byte]);
+        text[1 + 3 * i] = DIGITS[usize::from(byte >> 4)];
+        text[2 + 3 * i] = DIGITS[usize::from(byte & 15)];
     }
-    out.push(b'"');
+    out.extend_from_slice(&text);
 }
 
 pub(super) fn address(out: &mut Vec<u8>, address: IpAddr) {
-    out.push(b'"');
     match address {
         IpAddr::V4(v4) => {
-            for (i, octet) in v4.octets().iter().enumerate() {
+            // Quotes, four times three digits, three points.
+            let mut text = [b'"'; 17];
+            let mut at = 1;
+            for (i, octet) in v4.octets().into_iter().enumerate() {
                 if i != 0 {
-                    out.push(b'.');
+                    text[at] = b'.';
+                    at += 1;
                 }
-                number(out, *octet);
+                if octet >= 100 {
+                    text[at] = b'0' + octet / 100;
+                    at += 1;
+                }
+                if octet >= 10 {
+                    text[at] = b'0' + octet / 10 % 10;
+                    at += 1;
+                }
+                text[at] = b'0' + octet % 10;
+                at += 1;
             }
+            text[at] = b'"';
+            out.extend_from_slice(&text[..=at]);
         }
         // RFC 5952, as std writes it; writing into a Vec cannot fail.
-        IpAddr::V6(v6) => drop(write!(out, "{v6}")),
+        IpAddr::V6(v6) => drop(write!(out, "\"{v6}\"")),
     }
-    out.push(b'"');
 }
 
 /// Whether a character moves, hides or reorders what a person sees: it is never printed raw.
