@@ -10,6 +10,7 @@
 
 mod eval;
 mod parse;
+mod value;
 mod word;
 
 use std::net::IpAddr;
