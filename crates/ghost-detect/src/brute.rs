@@ -26,8 +26,8 @@ const ASKING: &[&str] = &[
 
 #[derive(Debug, Clone, Copy)]
 struct Tries {
-    sessions: Window,
-    refusals: Window,
+    sessions: Window<2>,
+    refusals: Window<2>,
     count: u32,
 }
 
@@ -82,8 +82,9 @@ impl Brutes {
     pub(crate) fn judge(&self, f: &Features) -> Behaviours {
         let (Some(src), Some(dst)) = (f.src_ip, f.dst_ip) else { return Behaviours::NONE };
         let Some(tries) = self.tries.get(&(src, dst, f.dst_port)) else { return Behaviours::NONE };
-        let covers =
-            |window: &Window| window.verdict.is_some_and(|span| span.covers(f.first.0, WINDOW_NS));
+        let covers = |window: &Window<2>| {
+            window.verdict.is_some_and(|span| span.covers(f.first.0, WINDOW_NS))
+        };
         if (tries_only(f) && covers(&tries.sessions)) || covers(&tries.refusals) {
             Behaviours::BRUTE_FORCE
         } else {

@@ -27,7 +27,7 @@ const MISSING: u32 = 15;
 
 #[derive(Debug, Clone, Copy)]
 struct Domain {
-    distinct: Distinct,
+    distinct: Distinct<8>,
     count: u32,
     length_sum: u32,
     entropy_sum: f64,
@@ -39,7 +39,7 @@ struct Domain {
 #[derive(Debug)]
 pub(crate) struct Domains {
     domains: Bounded<(IpAddr, u64), Domain>,
-    missing: Bounded<IpAddr, Window>,
+    missing: Bounded<IpAddr, Window<2>>,
 }
 
 impl Domains {

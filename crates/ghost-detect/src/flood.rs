@@ -33,7 +33,7 @@ const AMPLIFIERS: &[u16] = &[
 
 #[derive(Debug, Clone, Copy)]
 struct Target {
-    sources: Window,
+    sources: Window<8>,
     ended: u32,
     failed: u32,
 }
@@ -53,7 +53,7 @@ impl Target {
 pub(crate) struct Floods {
     targets: Bounded<(IpAddr, u8), Target>,
     services: Bounded<(IpAddr, IpAddr, u8, u16), Target>,
-    victims: Bounded<IpAddr, Window>,
+    victims: Bounded<IpAddr, Window<2>>,
 }
 
 impl Floods {

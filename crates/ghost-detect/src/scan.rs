@@ -32,13 +32,13 @@ const TRACEROUTE: std::ops::RangeInclusive<u16> = 33_434..=33_700;
 
 #[derive(Debug, Clone, Copy)]
 struct Tried {
-    window: Window,
+    window: Window<2>,
     ended: u32,
     failed: u32,
     odd: u32,
     half_open: u32,
     /// Ports that the source spoke from: a scanner that makes its own packets uses few.
-    from_ports: Distinct,
+    from_ports: Distinct<2>,
 }
 
 impl Tried {

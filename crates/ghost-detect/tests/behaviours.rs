@@ -399,7 +399,8 @@ fn any_flows_have_an_answer_and_the_same_flows_the_same_one() {
                 .zip(0_i64..)
                 .map(|((kind, ends, ports, app, size, text), i)| {
                     let proto = [1, 6, 6, 17, 17, 58, 47, 132][usize::from(kind % 8)];
-                    let ip = |n: u8| Ipv4Addr::new(if n % 2 == 0 { 10 } else { 203 }, 0, 0, n);
+                    let ip =
+                        |n: u8| Ipv4Addr::new(if n.is_multiple_of(2) { 10 } else { 203 }, 0, 0, n);
                     let mut f = flow(
                         i * i64::from(*size) * MS,
                         ip(ends % 16),
