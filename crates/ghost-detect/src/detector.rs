@@ -131,6 +131,10 @@ impl Detector {
             .with(self.domains.judge(f))
             .with(self.shells.judge(f))
             .with(self.intrusions.judge(f));
+        // A scan is also many conversations without answers: it is called by its own name.
+        if found.contains(Behaviours::PORT_SCAN) && !found.contains(Behaviours::AMPLIFICATION) {
+            found = Behaviours(found.0 & !Behaviours::FLOOD.0);
+        }
         let whole = found.with(f.behaviours);
         if controls(f, whole) {
             found.insert(Behaviours::COMMAND_AND_CONTROL);

@@ -79,8 +79,9 @@ impl Floods {
         let target = self.targets.entry((dst, proto), || Target::new(ts));
         target.sources.add(ts, WINDOW_NS, &octets(src), SOURCES);
         if matches!(proto, TCP | UDP) {
-            let service = self.services.entry((src, dst, proto, f.dst_port), || Target::new(ts));
-            service.sources.add(ts, WINDOW_NS, &f.src_port.to_be_bytes(), STARTS);
+            let service =
+                self.services.entry((src, dst, proto, watched(f, proto)), || Target::new(ts));
+            service.sources.add(ts, WINDOW_NS, &ports(f), STARTS);
         }
     }
 
@@ -96,7 +97,8 @@ impl Floods {
         target.ended = target.ended.saturating_add(1);
         target.failed = target.failed.saturating_add(failed);
         if matches!(proto, TCP | UDP) {
-            let service = self.services.entry((src, dst, proto, f.dst_port), || Target::new(ts));
+            let service =
+                self.services.entry((src, dst, proto, watched(f, proto)), || Target::new(ts));
             service.ended = service.ended.saturating_add(1);
             service.failed = service.failed.saturating_add(failed);
         }
@@ -112,7 +114,7 @@ impl Floods {
                 .get(&victim)
                 .and_then(|window| window.verdict)
                 .is_some_and(|span| span.covers(ts, WINDOW_NS));
-            if many || answers >= ANSWERS {
+            if many || (answers >= ANSWERS && f.proto == Proto::Ip(UDP)) {
                 found.insert(Behaviours::AMPLIFICATION.with(Behaviours::FLOOD));
             }
         }
@@ -121,7 +123,8 @@ impl Floods {
             t.sources.verdict.is_some_and(|s| s.covers(ts, WINDOW_NS)) && t.overwhelmed()
         };
         let from_many = self.targets.get(&(dst, proto)).filter(within).is_some();
-        let from_one = self.services.get(&(src, dst, proto, f.dst_port)).filter(within).is_some();
+        let from_one =
+            self.services.get(&(src, dst, proto, watched(f, proto))).filter(within).is_some();
         if (from_many || from_one) && failed(f) {
             found.insert(Behaviours::FLOOD);
         }
@@ -146,11 +149,27 @@ fn floods_alone(f: &Features, proto: u8) -> bool {
     }
 }
 
+fn ports(f: &Features) -> [u8; 4] {
+    let ([a, b], [c, d]) = (f.src_port.to_be_bytes(), f.dst_port.to_be_bytes());
+    [a, b, c, d]
+}
+
+/// The port by which a service is watched: datagrams to any port of a target count together.
+fn watched(f: &Features, proto: u8) -> u16 {
+    if proto == UDP { 0 } else { f.dst_port }
+}
+
 /// Answers that nobody asked for: how many, to whom, from whom.
 fn reflected(f: &Features) -> Option<(u64, IpAddr, IpAddr)> {
-    let (Proto::Ip(UDP), Some(src), Some(dst)) = (f.proto, f.src_ip, f.dst_ip) else {
+    let (Proto::Ip(proto), Some(src), Some(dst)) = (f.proto, f.src_ip, f.dst_ip) else {
         return None;
     };
+    if proto == ICMP && f.icmp == Some((0, 0)) && f.to_server.packets == 0 {
+        return Some((f.to_client.packets, src, dst));
+    }
+    if proto != UDP {
+        return None;
+    }
     let group = |a| matches!(zone(a), Zone::Multicast | Zone::Broadcast);
     if group(src) || group(dst) {
         return None;

@@ -206,6 +206,24 @@ fn syns_of_very_many_sources_are_a_flood_and_a_busy_server_is_none() {
 }
 
 #[test]
+fn datagrams_to_random_ports_of_one_target_are_a_flood_and_small_probes_a_scan() {
+    let datagrams = |bytes: u64| {
+        let flows = (0..600).map(|i| {
+            let mut f = flow(i64::from(i) * MS, INSIDE, OUTSIDE, (40_000, 1 + i * 50), 17);
+            f.to_server.payload_bytes = bytes;
+            f
+        });
+        judge(flows.collect())
+    };
+    let flood = datagrams(1_400);
+    assert_eq!(share(&flood, Behaviours::FLOOD), 100);
+    assert_eq!(share(&flood, Behaviours::PORT_SCAN), 0);
+    let scan = datagrams(0);
+    assert_eq!(share(&scan, Behaviours::PORT_SCAN), 100);
+    assert_eq!(share(&scan, Behaviours::FLOOD), 0);
+}
+
+#[test]
 fn answers_of_many_servers_that_nobody_asked_are_amplification() {
     let answer = |i: u8, asked: u64| {
         let mut f = flow(i64::from(i) * MS, INSIDE, Ipv4Addr::new(203, 0, 113, i), (80, 161), 17);
