@@ -1,7 +1,7 @@
 //! The flows inside a tunnel: listed in the outer flow, and their applications followed.
 //!
 //! An inner flow is never a record of its own. Its names are kept with the outer flow's, its
-//! application as `tunnel.app_proto`. Both the list and the followed ones are bounded.
+//! application as `ghost.inner_apps`. Both the list and the followed ones are bounded.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use ghost_wire::{Direction, Dissector, Field, Inner, Segment, Sink};
 use crate::config::limits::{INNER_DISSECTORS_MAX, INNER_FLOWS_MAX};
 
 /// The application inside a tunnel.
-const TUNNEL_APP: Field = Field { path: "tunnel.app_proto", transient: false, many: true };
+const TUNNEL_APP: Field = Field { path: "ghost.inner_apps", transient: false, many: true };
 
 const TCP: u8 = 6;
 
