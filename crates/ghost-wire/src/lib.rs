@@ -19,6 +19,7 @@ mod parse;
 mod signature;
 mod transport;
 mod tunnel;
+mod watch;
 
 pub use app::App;
 pub use dissector::{Dissector, Segment, Verdict};
