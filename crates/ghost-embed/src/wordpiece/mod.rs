@@ -179,7 +179,7 @@ const ASCII: [u8; 128] = {
     while n < 128 {
         let byte = n as u8;
         table[n] = match byte {
-            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
+            b' ' | b'\t' | b'\n' | b'\r' => SPACE,
             b'!'..=b'/' | b':'..=b'@' | b'['..=b'`' | b'{'..=b'~' => ALONE,
             b'0'..=b'9' | b'a'..=b'z' => byte,
             b'A'..=b'Z' => byte + 32,
