@@ -63,7 +63,7 @@ fn line(rng: &mut Rng, seq: u64, out: &mut String) {
         rng.below(1 << 20),
         rng.below(1 << 22),
     );
-    if shape % 3 == 0 {
+    if shape.is_multiple_of(3) {
         let _ = write!(
             out,
             r#""tls":{{"sni":"h{host}.cdn{}.example.com","alpn":["h2"],"version":"TLS 1.3","ja4":"t13d1516h2_{:012x}"}},"#,

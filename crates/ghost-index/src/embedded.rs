@@ -35,18 +35,16 @@ const FORMAT: u32 = 1;
 /// Documents handed to the engine at once.
 const BATCH: usize = 64;
 
+/// What is done with each line of a log.
+pub type EachLine<'a> = &'a mut dyn FnMut(&[u8], Position) -> Result<(), IndexError>;
+
 /// Gives the log's lines again.
 pub trait LineSource {
     /// Calls `each` with every line behind `after`, up to and with `to`, in order.
     ///
     /// # Errors
     /// The log cannot be read, or `each` failed.
-    fn lines(
-        &self,
-        after: Seq,
-        to: Seq,
-        each: &mut dyn FnMut(&[u8], Position) -> Result<(), IndexError>,
-    ) -> Result<(), IndexError>;
+    fn lines(&self, after: Seq, to: Seq, each: EachLine<'_>) -> Result<(), IndexError>;
 }
 
 /// The index in a folder.

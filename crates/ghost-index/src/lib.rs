@@ -28,7 +28,7 @@ mod top;
 mod walk;
 
 pub use digest::ContentDigest;
-pub use embedded::{EmbeddedIndex, LineSource};
+pub use embedded::{EachLine, EmbeddedIndex, LineSource};
 pub use error::IndexError;
 pub use oracle::OracleIndex;
 pub use request::{Clause, Hit, Measure, Order, Position, Request, Response};

@@ -69,7 +69,6 @@ mod tests {
         let mut state = 7_u64;
         let mut next = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            #[expect(clippy::cast_possible_truncation, reason = "random bytes")]
             let byte = (state >> 56) as u8;
             byte.cast_signed()
         };

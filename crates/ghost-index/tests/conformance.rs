@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Rng, lines, request};
-use ghost_index::{Clause, EmbeddedIndex, Index, LineSource, OracleIndex, Position, Request};
+use ghost_index::{
+    Clause, EachLine, EmbeddedIndex, Index, LineSource, OracleIndex, Position, Request,
+};
 
 fn check(seed: u64, events: u64, requests: u32) {
     let mut rng = Rng::new(seed);
@@ -22,9 +24,11 @@ fn check(seed: u64, events: u64, requests: u32) {
     assert_eq!(embedded.indexed_to(), oracle.indexed_to(), "seed {seed}");
     assert_eq!(embedded.content_digest().unwrap(), oracle.content_digest().unwrap(), "seed {seed}");
     let reader = EmbeddedIndex::open_read(dir.path()).unwrap();
+    let mut hits = 0;
     for n in 0..requests {
         let request = request(&mut rng);
         let want = oracle.search(&request).unwrap();
+        hits += want.hits.len();
         for engine in [&embedded, &reader] {
             let got = engine.search(&request).unwrap();
             assert_eq!(got.hits, want.hits, "seed {seed} request {n}: {request:?}");
@@ -34,6 +38,7 @@ fn check(seed: u64, events: u64, requests: u32) {
             assert_eq!(got.damaged, Vec::<String>::new());
         }
     }
+    assert!(events == 0 || hits > 100, "seed {seed}: the requests find next to nothing");
 }
 
 #[test]
@@ -55,7 +60,7 @@ impl LineSource for Lines {
         &self,
         after: u64,
         to: u64,
-        each: &mut dyn FnMut(&[u8], Position) -> Result<(), ghost_index::IndexError>,
+        each: EachLine<'_>,
     ) -> Result<(), ghost_index::IndexError> {
         for (i, (line, at)) in self.0.iter().enumerate() {
             let seq = i as u64 + 1;

@@ -6,7 +6,7 @@
 //! for guessed ssh passwords wants those before any other ssh.
 
 use ghost_event::{Seq, ShapeId, Timestamp, Vector};
-use ghost_index::{Clause, Hit as Found, Index, Order, Position, Request, Response};
+use ghost_index::{Clause, Hit as Found, Index, Kind, Order, Position, Request, Response, Term};
 use jiff::Zoned;
 
 use crate::error::QueryError;
@@ -208,6 +208,9 @@ pub fn search(
             }
         }
     }
+    if request.order == Order::Score && understanding.is_about_applications() {
+        request.should.extend(manners());
+    }
     let all = [Some(sources.index), sources.tail];
     let all: Vec<&dyn Index> = all.into_iter().flatten().collect();
     let cosines = meant.map(|v| shape_scores(&all, v, preferred.is_empty(), &mut request));
@@ -247,6 +250,19 @@ pub fn search(
         hits: hits.map(explain).collect(),
         understanding,
     })
+}
+
+/// Who asks for an application's traffic, and says nothing of attacks, wants conversations: told by
+/// their messages rather than by a port, and rather not probes and floods. Small weights: they order
+/// what is equal otherwise, and are not printed.
+fn manners() -> [(Clause, f32); 2] {
+    let has = |name| Clause::Has(Term::text(Kind::Behaviour, name));
+    let noise =
+        ["flood", "amplification", "port_scan", "stealth_scan", "sweep", "unanswered", "refused"];
+    [
+        (Clause::Has(Term::fact("ghost.app_by", "signature")), 0.1),
+        (Clause::Any(noise.map(has).into()), -0.2),
+    ]
 }
 
 /// Puts the shapes' scores into `request`; their cosines, by id.

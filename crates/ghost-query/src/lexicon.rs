@@ -264,7 +264,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     // Industry.
     e(
         "industrial|industrial control|ics|scada|plc|programmable logic controller|ot network|ot traffic|operational technology|factory|factory floor|automation|process control|field device|controller+machine|plant network|substation",
-        "app:modbus,dnp3,s7comm,cotp,mms,enip,iec104,bacnet,knx,profinet,opcua,fins,hart-ip,ams-ads,niagara-fox,codesys,goose,sv,ethercat,powerlink category:\"industrial control\"^0.5",
+        "app:modbus,dnp3,s7comm,mms,enip,iec104,bacnet,knx,profinet,opcua,fins,hart-ip,ams-ads,niagara-fox,codesys,goose,sv,ethercat,powerlink category:\"industrial control\"^0.5",
     ),
     e("modbus|holding register|coil", "app:modbus"),
     e("dnp3", "app:dnp3"),
@@ -325,7 +325,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     e("teams|microsoft teams|skype", "app:teams brand:\"microsoft teams\",skype"),
     e("webex|google meet|facetime|jitsi|gotomeeting", "category:\"video call\""),
     e(
-        "chat|chatting|instant messaging|instant message|messenger|messaging app|text message|chat message|messaging",
+        "chat|chatting|instant messaging|instant message|messenger|messaging app|text message|chat message|messaging service|messaging platform",
         "app:xmpp,xmpps,irc,ircs,whatsapp,telegram,discord,signal category:messaging,chat",
     ),
     e("irc|internet relay chat", "app:irc,ircs"),

@@ -346,9 +346,19 @@ impl Reader<'_> {
 
     /// What the lexicon knows, then the words that may be parts of names.
     fn lexical(&mut self, words: &[String]) {
-        let all: Vec<&str> = words.iter().map(String::as_str).collect();
-        let mut taken = self.taken.clone();
-        for said in concepts::said(words, &mut taken) {
+        // `self-signed` is two words here; what was taken literally stays whole.
+        let mut pieces: Vec<String> = Vec::with_capacity(words.len());
+        let mut of: Vec<usize> = Vec::with_capacity(words.len());
+        for (at, word) in words.iter().enumerate() {
+            let whole = self.taken[at];
+            for piece in word.split(|c: char| !whole && matches!(c, '-' | '/' | '_' | '–')) {
+                pieces.push(piece.to_owned());
+                of.push(at);
+            }
+        }
+        let all: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        let mut taken: Vec<bool> = of.iter().map(|at| self.taken[*at]).collect();
+        for said in concepts::said(&pieces, &mut taken) {
             let turned = said.at.and_then(|(at, _)| negation(&all, at));
             for part in said.want {
                 let mut part = part.clone();
@@ -359,18 +369,23 @@ impl Reader<'_> {
                         if part.weight >= 1.0 || part.filter.key != Key::App =>
                     {
                         part.mode = if soft { Mode::Avoid } else { Mode::MustNot };
+                        if !soft {
+                            part = Part::of(part.mode, part.filter.key, part.filter.values);
+                        }
                     }
                     (Some(_), _) => continue,
                 }
                 self.prefer(part);
             }
             if let (Some(_), Some((at, len))) = (turned, said.at) {
-                self.taken[at..at + len].fill(true);
+                for at in of.iter().skip(at).take(len) {
+                    self.taken[*at] = true;
+                }
             }
         }
         let mut named = 0;
-        for (word, taken) in words.iter().zip(&taken) {
-            if *taken || STOP_WORDS.contains(&word.as_str()) {
+        for (word, taken) in pieces.iter().zip(&taken) {
+            if *taken {
                 continue;
             }
             for piece in word.split(|c: char| !c.is_alphanumeric()) {
@@ -430,6 +445,13 @@ fn direction(all: &[&str], at: usize) -> Key {
 }
 
 impl Understanding {
+    /// Whether applications are asked for, and no behaviour is spoken of.
+    pub(crate) fn is_about_applications(&self) -> bool {
+        let wanted = |p: &&Part| matches!(p.mode, Mode::Must | Mode::Prefer);
+        self.parts.iter().filter(wanted).any(|p| p.filter.key == Key::App)
+            && self.on(&Key::Behaviour).next().is_none()
+    }
+
     /// The conditions and preferences on one key.
     pub fn on(&self, key: &Key) -> impl Iterator<Item = &Filter> {
         self.parts.iter().map(|p| &p.filter).filter(move |f| f.key == *key)
