@@ -8,24 +8,69 @@
 //! simulates a log checks it with this very code.
 
 use ghost_event::Digest;
+use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 
 /// The leaf of a line: its bytes as they stand on disk, newline included.
 #[must_use]
 pub fn leaf(line: &[u8]) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update([0]);
-    hash.update(line);
-    Digest(hash.finalize().into())
+    prefixed(0, line)
 }
 
 /// The node above two others.
 #[must_use]
 pub fn node(left: &Digest, right: &Digest) -> Digest {
-    let mut bytes = [1; 65];
-    bytes[1..33].copy_from_slice(&left.0);
-    bytes[33..].copy_from_slice(&right.0);
-    Digest(Sha256::digest(bytes).into())
+    let mut bytes = [0; 64];
+    bytes[..32].copy_from_slice(&left.0);
+    bytes[32..].copy_from_slice(&right.0);
+    prefixed(1, &bytes)
+}
+
+/// The start of SHA-256 (FIPS 180-4, 5.3.3).
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+const BLOCK: usize = 64;
+
+/// SHA-256 of a byte and what follows it: whole blocks are hashed where they stand, and only the
+/// first and the last are put together. The tests hold it to the plain function.
+fn prefixed(prefix: u8, bytes: &[u8]) -> Digest {
+    let mut state = START;
+    let mut block = [0; BLOCK];
+    block[0] = prefix;
+    let (first, rest) = bytes.split_at(bytes.len().min(BLOCK - 1));
+    block[1..=first.len()].copy_from_slice(first);
+    let mut used = 1 + first.len();
+    if used == BLOCK {
+        let (blocks, tail) = rest.as_chunks::<BLOCK>();
+        compress256(&mut state, &[block]);
+        compress256(&mut state, blocks);
+        block = [0; BLOCK];
+        block[..tail.len()].copy_from_slice(tail);
+        used = tail.len();
+    }
+    // One bit, zeros, and the length in bits.
+    block[used] = 0x80;
+    if used + 1 + 8 > BLOCK {
+        compress256(&mut state, &[block]);
+        block = [0; BLOCK];
+    }
+    let bits = (bytes.len() as u64 + 1) * 8;
+    block[BLOCK - 8..].copy_from_slice(&bits.to_be_bytes());
+    compress256(&mut state, &[block]);
+    let mut digest = [0; 32];
+    for (out, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *out = word.to_be_bytes();
+    }
+    Digest(digest)
 }
 
 /// A growing tree, of which only the frontier is kept: the roots of its full subtrees, largest
@@ -87,6 +132,23 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_length_has_the_digest_of_the_plain_function() {
+        let bytes: Vec<u8> = (0..700_u32).map(|i| (i * 7 % 251) as u8).collect();
+        for len in 0..bytes.len() {
+            let mut plain = Sha256::new();
+            plain.update([0]);
+            plain.update(&bytes[..len]);
+            assert_eq!(leaf(&bytes[..len]).0, <[u8; 32]>::from(plain.finalize()), "{len} bytes");
+        }
+        let mut plain = Sha256::new();
+        plain.update([1]);
+        plain.update([0xaa; 32]);
+        plain.update([0xbb; 32]);
+        let above = node(&Digest([0xaa; 32]), &Digest([0xbb; 32]));
+        assert_eq!(above.0, <[u8; 32]>::from(plain.finalize()));
+    }
 
     /// RFC 6962, section 2.1, word for word.
     fn oracle(leaves: &[Digest]) -> Digest {
