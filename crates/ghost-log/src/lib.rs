@@ -29,7 +29,7 @@ pub use head::Head;
 pub use imports::{ImportRecord, Imports};
 pub use layout::Layout;
 pub use limits::LogConfig;
-pub use reader::{Line, Lines, LogReader, Position, events_of_import};
+pub use reader::{Line, Lines, LogReader, Position, is_event_of_import};
 pub use recover::{Cut, Recovery};
 pub use stats::{LogStats, stats, stats_on};
 pub use verify::{Damage, DamageKind, Proven, Verdict, VerifyOptions, verify, verify_on};

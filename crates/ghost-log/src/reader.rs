@@ -122,7 +122,7 @@ impl LogReader {
         let mut count = 0;
         let mut lines = self.lines(begin);
         while let Some(line) = lines.next()? {
-            count += u64::from(events_of_import(line.bytes, begin));
+            count += u64::from(is_event_of_import(line.bytes, begin));
         }
         Ok(count)
     }
@@ -151,7 +151,7 @@ impl LogReader {
 
 /// Whether a line is an event of the import that line `begin` began.
 #[must_use]
-pub fn events_of_import(line: &[u8], begin: Seq) -> bool {
+pub fn is_event_of_import(line: &[u8], begin: Seq) -> bool {
     const KEY: &[u8] = b",\"import\":";
     if scan::is_note(line) {
         return false;
