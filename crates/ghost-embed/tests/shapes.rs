@@ -53,7 +53,7 @@ fn a_tuple_names_what_is_not_ordinary_in_a_fixed_order() {
     let tuple = Shape::of(&f).tuple();
     assert_eq!(
         tuple,
-        "app=ssh|transport=tcp|behaviours=brute_force,long_lived|category=remote access\
+        "app=ssh|transport=tcp|behaviours=brute_force,long_lived|category=remote shell\
          |src=internal.client|dst=internet.server|vlan=yes|encrypted=yes"
     );
     assert_eq!(Shape::of(&f).id().0, xxhash_rust::xxh3::xxh3_64(tuple.as_bytes()));
@@ -101,7 +101,7 @@ fn parents_have_ever_fewer_fields_and_end_with_the_application() {
         tuples.push(shape.tuple());
     }
     assert_eq!(tuples.len(), 4, "{tuples:#?}");
-    assert_eq!(tuples[3], "app=tls|transport=tcp|category=web|encrypted=yes");
+    assert_eq!(tuples[3], "app=tls|transport=tcp|encrypted=yes");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_full_cache_calls_new_shapes_by_their_parents() {
     let seen = cache.see(&large);
     assert_eq!(cache.generalised(), 1);
     let bare = seen.new.expect("the bare application is named in any case");
-    assert_eq!(bare.tuple(), "app=ssh|transport=tcp|category=remote access|encrypted=yes");
+    assert_eq!(bare.tuple(), "app=ssh|transport=tcp|category=remote shell|encrypted=yes");
     assert!(cache.see(&large).new.is_none());
 }
 
