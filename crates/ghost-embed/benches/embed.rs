@@ -139,11 +139,10 @@ fn row(name: &str, value: f64, unit: &str, peer: Option<(&str, f64)>) {
 
 /// The reference tokenizer over the same vocabulary.
 fn reference() -> tokenizers::Tokenizer {
-    let vocabulary = include_str!("../data/vocab.txt");
-    let ids = vocabulary.lines().zip(0..).map(|(token, id)| (token.to_owned(), id)).collect();
-    let model = Reference::builder().vocab(ids).unk_token("[UNK]".to_owned()).build();
+    let vocabulary = concat!(env!("CARGO_MANIFEST_DIR"), "/data/vocab.txt");
+    let model = Reference::from_file(vocabulary).unk_token("[UNK]".to_owned()).build();
     let mut tokenizer = tokenizers::Tokenizer::new(model.expect("the shipped vocabulary"));
-    tokenizer.with_normalizer(Some(BertNormalizer::default()));
+    tokenizer.with_normalizer(Some(BertNormalizer::default())).expect("a normaliser");
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
     let text = "SSH secure shell, 10.0.0.1";
     let theirs = tokenizer.encode_fast(text, false).expect("a text");
