@@ -1,1 +1,28 @@
-fn main() {}
+//! `ghostbridge`: the network bridge that remembers.
+//!
+//! Reads the command line, runs one command, and turns its end into an exit code. What a command
+//! does stands in the file of its name.
+
+mod cli;
+mod commands;
+mod host;
+mod outcome;
+mod place;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data, everything else is talk; clap knows which is which.
+            let code = if error.use_stderr() { outcome::USAGE } else { 0 };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    outcome::report(commands::run(cli))
+}

@@ -1,0 +1,396 @@
+//! An import: many captures read beside each other, logged one after the other.
+//!
+//! The lanes read ahead as far as their bounded queues allow; the writer takes their features in
+//! the order of the files, so that the log is the same for every number of jobs. What an import
+//! that was interrupted had logged of a file is counted, and its re-run leaves exactly that much
+//! out: a lane gives the same events in the same order for the same bytes and options.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use ghost_event::line::{ImportNote, ImportState};
+use ghost_event::{Seq, Timestamp};
+use ghost_flow::FlowConfig;
+use ghost_wire::filter::Filter;
+use ghost_world::Clock;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::DataDir;
+use crate::lane::{self, Batch, LaneConfig, STDIN};
+use crate::limits::{HASH_BYTES, JOBS_MAX, LANE_BATCHES_MAX};
+use crate::writer::{Known, Writer, WriterError};
+
+/// What to import, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Captures and folders; `-` is standard input.
+    pub paths: Vec<PathBuf>,
+    /// BPF filter words.
+    pub filter: String,
+    pub jobs: u16,
+    pub again: bool,
+    pub no_idle_timeout: bool,
+    pub updates_s: Option<u64>,
+    /// Where a full model may lie; empty for none.
+    pub model_dirs: Vec<PathBuf>,
+}
+
+/// What became of one capture; the line that scripts read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FileReport {
+    pub file: String,
+    pub sha256: String,
+    pub packets: u64,
+    /// On the wire.
+    pub bytes: u64,
+    /// With an outermost IP header.
+    pub flows: u64,
+    pub events: u64,
+    /// Packets of link types or headers that are not read to their end.
+    pub unparsed: u64,
+    pub error: Option<String>,
+}
+
+/// What became of the whole import.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    pub files: u64,
+    pub failed: u64,
+    pub packets: u64,
+    pub bytes: u64,
+    pub flows: u64,
+    pub events: u64,
+    /// Reading, logging and indexing, all of it.
+    pub seconds: f64,
+    /// The full model's time for new shapes, after that.
+    pub model_seconds: f64,
+    pub shapes_new: u64,
+    pub shapes_refined: u64,
+    /// Why no full model was used; its absence is no failure.
+    pub without_model: Option<String>,
+    /// It was told to stop: run it again to complete it.
+    pub interrupted: bool,
+}
+
+/// Why an import could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The filter words are off.
+    #[error("filter: {0}")]
+    Filter(ghost_wire::filter::FilterError),
+    /// A folder could not be listed.
+    #[error("{path}: {error}")]
+    List { path: String, error: io::Error },
+    /// The log or the index could not take it in.
+    #[error(transparent)]
+    Writer(#[from] WriterError),
+}
+
+/// What the import asks of the program: time, a wish to stop, and somebody to tell.
+pub trait Host: Sync {
+    fn clock(&self) -> Arc<dyn Clock>;
+    /// A random id for a log that begins now.
+    fn random_id(&self) -> [u8; 16];
+    fn stop_wanted(&self) -> bool;
+    /// Bytes of captures read so far, of `total` where that is known.
+    fn progress(&self, read: u64, total: Option<u64>);
+    fn file_done(&self, report: &FileReport);
+    /// Something out of the ordinary that the operator should know.
+    fn say(&self, words: &str);
+}
+
+/// What a lane is given, and what the writer hears from it.
+struct Lane {
+    path: PathBuf,
+    batches: Receiver<Batch>,
+    /// SHA-256 of the capture as it lies on disk, or why it can't be read; told before any event
+    /// is logged. Standard input tells it at the end.
+    hash: Receiver<io::Result<String>>,
+}
+
+/// Does the import into `data`.
+pub fn run(data: &DataDir, options: &Options, host: &dyn Host) -> Result<Report, ImportError> {
+    let filter = match options.filter.trim() {
+        "" => None,
+        words => Some(Filter::compile(words).map_err(ImportError::Filter)?),
+    };
+    let files = lane::expand(&options.paths).map_err(|error| ImportError::List {
+        path: options.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+        error,
+    })?;
+    let begun_ns = host.clock().monotonic_ns();
+    let mut writer = Writer::open(data, &options.model_dirs, host)?;
+    let mut flow = FlowConfig { no_idle_timeout: options.no_idle_timeout, ..FlowConfig::default() };
+    flow.updates_ns = options
+        .updates_s
+        .map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(Timestamp::NS_PER_S));
+    let config = LaneConfig { flow, filter };
+    let total: u64 = files.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
+    let read = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let jobs = usize::from(options.jobs.clamp(1, JOBS_MAX));
+    let mut report = Report::default();
+    thread::scope(|scope| {
+        let (hand_out, take) = bounded(files.len().max(1));
+        let mut lanes = Vec::with_capacity(files.len());
+        for path in files {
+            let (send_batch, batches) = bounded(LANE_BATCHES_MAX);
+            let (send_hash, hash) = bounded(1);
+            // The queue has room for every file.
+            drop(hand_out.try_send((path.clone(), send_batch, send_hash)));
+            lanes.push(Lane { path, batches, hash });
+        }
+        drop(hand_out);
+        for _ in 0..jobs {
+            let (take, config, read, stop) = (take.clone(), &config, &read, &stop);
+            scope.spawn(move || {
+                for (path, batches, hash) in take {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    run_lane(&path, config, &batches, &hash, read);
+                }
+            });
+        }
+        drop(take);
+        let mut session = Session {
+            writer: &mut writer,
+            host,
+            described: describe(options),
+            again: options.again,
+            read: &read,
+            total: (total > 0).then_some(total),
+        };
+        let done = session.log_in_order(lanes, &mut report);
+        stop.store(true, Ordering::Relaxed);
+        done
+    })?;
+    let finished = writer.finish(host, report.interrupted)?;
+    let spent_ns = finished.indexed_ns.saturating_sub(begun_ns);
+    report.seconds = Duration::from_nanos(spent_ns).as_secs_f64();
+    report.model_seconds = finished.model_s;
+    report.shapes_new = finished.shapes_new;
+    report.shapes_refined = finished.shapes_refined;
+    report.without_model = finished.without_model;
+    Ok(report)
+}
+
+/// The texts that must be equal for an interrupted import to be completed by this one.
+fn describe(options: &Options) -> String {
+    format!(
+        "v1 no_idle_timeout={} updates_s={} filter={}",
+        options.no_idle_timeout,
+        options.updates_s.unwrap_or(0),
+        options.filter.trim()
+    )
+}
+
+/// SHA-256 of a whole file, as 64 hexadecimal digits.
+fn hash_file(path: &Path) -> io::Result<String> {
+    let mut file = lane::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; HASH_BYTES];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Runs one lane, and hashes its capture beside it. Whoever no longer listens wants no more.
+fn run_lane(
+    path: &Path,
+    config: &LaneConfig,
+    batches: &Sender<Batch>,
+    hash: &Sender<io::Result<String>>,
+    read: &AtomicU64,
+) {
+    let input = match lane::open(path) {
+        Ok(input) => input,
+        Err(error) => return drop(hash.send(Err(error))),
+    };
+    if path == Path::new(STDIN) {
+        let hasher = Arc::new(Mutex::new(Sha256::new()));
+        let tee = Box::new(Tee { input, hasher: Arc::clone(&hasher) });
+        let sha256 = || match hasher.lock() {
+            Ok(hasher) => hex(&hasher.clone().finalize()),
+            Err(_) => String::new(),
+        };
+        return drop(lane::run(tee, config, batches, read, sha256));
+    }
+    thread::scope(|scope| {
+        scope.spawn(|| drop(hash.send(hash_file(path))));
+        drop(lane::run(input, config, batches, read, String::new));
+    });
+}
+
+/// Hashes what is read.
+struct Tee {
+    input: Box<dyn Read + Send>,
+    hasher: Arc<Mutex<Sha256>>,
+}
+
+impl Read for Tee {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        if let Ok(mut hasher) = self.hasher.lock() {
+            hasher.update(&buffer[..read]);
+        }
+        Ok(read)
+    }
+}
+
+/// The writing side of one import.
+struct Session<'a> {
+    writer: &'a mut Writer,
+    host: &'a dyn Host,
+    described: String,
+    again: bool,
+    read: &'a AtomicU64,
+    total: Option<u64>,
+}
+
+/// How the log takes one capture.
+enum Begin {
+    /// Leaving out as many events as are logged already; the `import` line that began it.
+    From { skip: u64, begin: Seq },
+    Refused(String),
+}
+
+impl Session<'_> {
+    /// Takes the lanes' features in the order of the files.
+    fn log_in_order(&mut self, lanes: Vec<Lane>, report: &mut Report) -> Result<(), WriterError> {
+        for lane in lanes {
+            let Some(file) = self.log_one(&lane)? else {
+                report.interrupted = true;
+                return Ok(());
+            };
+            report.files += 1;
+            report.failed += u64::from(file.error.is_some());
+            report.packets += file.packets;
+            report.bytes += file.bytes;
+            report.flows += file.flows;
+            report.events += file.events;
+            self.host.file_done(&file);
+        }
+        Ok(())
+    }
+
+    /// Logs one capture; `None` where it was told to stop.
+    fn log_one(&mut self, lane: &Lane) -> Result<Option<FileReport>, WriterError> {
+        let file = lane.path.to_string_lossy().into_owned();
+        let mut report = FileReport { file, ..FileReport::default() };
+        if lane.path != Path::new(STDIN) {
+            match lane.hash.recv() {
+                Ok(Ok(sha256)) => report.sha256 = sha256,
+                Ok(Err(error)) => {
+                    report.error = Some(format!("can't be read: {error}"));
+                    return Ok(Some(report));
+                }
+                Err(_) => return Ok(None),
+            }
+        }
+        let (mut skip, begin) = match self.begin(&report)? {
+            Begin::From { skip, begin } => (skip, begin),
+            Begin::Refused(why) => {
+                report.error = Some(why);
+                return Ok(Some(report));
+            }
+        };
+        for batch in &lane.batches {
+            self.host.progress(self.read.load(Ordering::Relaxed), self.total);
+            if self.host.stop_wanted() {
+                return Ok(None);
+            }
+            match batch {
+                Batch::Features(features) => {
+                    for flow in &features {
+                        if skip > 0 {
+                            skip -= 1;
+                        } else {
+                            self.writer.flow(flow, &report.file, begin)?;
+                        }
+                    }
+                }
+                Batch::Done(counts) => {
+                    if !counts.sha256.is_empty() {
+                        report.sha256 = counts.sha256;
+                    }
+                    report.packets = counts.packets;
+                    report.bytes = counts.bytes;
+                    report.flows = counts.flows;
+                    report.events = counts.events;
+                    report.unparsed = counts.unparsed;
+                    report.error = counts.error;
+                    let note = note(&report, &self.described, ImportState::End, begin);
+                    self.writer.note_import(&note)?;
+                    return Ok(Some(report));
+                }
+            }
+        }
+        // A lane that ends without a word was abandoned.
+        Ok(None)
+    }
+
+    /// Asks the journal about a capture, and begins it where it is new.
+    fn begin(&mut self, report: &FileReport) -> Result<Begin, WriterError> {
+        if !self.again && !report.sha256.is_empty() {
+            match self.writer.known(&report.sha256)? {
+                Known::No => {}
+                Known::Complete { file, begin } => {
+                    return Ok(Begin::Refused(format!(
+                        "was imported already (as {file}, line {begin} of the log); use --again \
+                         to have its events twice"
+                    )));
+                }
+                Known::Begun { events, options, begin } if options == self.described => {
+                    return Ok(Begin::From { skip: events, begin });
+                }
+                Known::Begun { events, options, .. } => {
+                    return Ok(Begin::Refused(format!(
+                        "an import of it with other options ({options}) was interrupted after \
+                         {events} events; use the same options to complete it, or --again to \
+                         import it anew"
+                    )));
+                }
+            }
+        }
+        let note = note(report, &self.described, ImportState::Begin, 0);
+        let begin = self.writer.note_import(&note)?;
+        Ok(Begin::From { skip: 0, begin })
+    }
+}
+
+fn note<'n>(
+    report: &'n FileReport,
+    described: &'n str,
+    state: ImportState,
+    begin: Seq,
+) -> ImportNote<'n> {
+    ImportNote {
+        state,
+        file: report.file.as_str().into(),
+        sha256: report.sha256.as_str().into(),
+        options: described.into(),
+        begin,
+        packets: report.packets,
+        bytes: report.bytes,
+        flows: report.flows,
+        events: report.events,
+        unparsed: report.unparsed,
+        error: report.error.as_deref().unwrap_or_default().into(),
+    }
+}

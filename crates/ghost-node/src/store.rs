@@ -1,0 +1,302 @@
+//! What was remembered, opened to be asked: the index, the log's unindexed tail, and the model.
+//!
+//! Reading takes no lock: an import or a daemon may write meanwhile. What it has logged but not yet
+//! indexed is indexed here, in memory, for the time of the question.
+
+use std::path::PathBuf;
+
+use ghost_embed::{Embed, Model, ModelError, Profile, QueryEncoder, find_model_dir};
+use ghost_event::Seq;
+use ghost_event::line::{LineKind, View};
+use ghost_index::{EmbeddedIndex, Index, IndexError, OracleIndex};
+pub use ghost_index::Status;
+pub use ghost_log::{Head, Proven, VerifyOptions, verify};
+use ghost_log::{LogError, LogReader, LogStats};
+pub use ghost_query::Answer;
+use ghost_query::{Ask, Like, Part, QueryError, Sources, Tags};
+use jiff::Zoned;
+
+use crate::follow::{self, Source};
+use crate::limits::TAIL_LINES_MAX;
+use crate::DataDir;
+
+/// Why what is remembered can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The words must be conditions here.
+    #[error("{0:?} is not a filter: flows are listed by key:value; ask in words with `query`")]
+    NotAFilter(String),
+}
+
+/// An opened data folder.
+pub struct Store {
+    reader: LogReader,
+    index: EmbeddedIndex,
+    tail: Option<OracleIndex>,
+    tags: Tags,
+    now: Zoned,
+    /// What the reader of an answer must know of the index itself.
+    notes: Vec<String>,
+    model_dirs: Vec<PathBuf>,
+    encoder: Option<QueryEncoder>,
+    model_missing: Option<String>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("log", self.reader.layout()).finish_non_exhaustive()
+    }
+}
+
+/// What to ask, besides the words.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    pub since: Option<String>,
+    pub until: Option<String>,
+    /// 0 for all.
+    pub hits: usize,
+}
+
+impl Store {
+    /// Opens `data` to answer at the moment `now`.
+    pub fn open(
+        data: &DataDir,
+        tags: &crate::Tags,
+        model_dirs: Vec<PathBuf>,
+        now: Zoned,
+    ) -> Result<Store, StoreError> {
+        let reader = LogReader::open(data.root());
+        let mut notes = Vec::new();
+        let mut index = match EmbeddedIndex::open_read(&data.index()) {
+            Ok(index) => index,
+            Err(IndexError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                EmbeddedIndex::open(&data.index())?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let behind = lines_behind(&reader, &index)?;
+        let damaged = !index.status().damaged.is_empty();
+        if behind > TAIL_LINES_MAX || damaged {
+            // Too much to index for one question, or broken: mend it, unless somebody is at it.
+            drop(index);
+            match EmbeddedIndex::open(&data.index()) {
+                Ok(mut writer) => {
+                    notes.extend(catch_up(&mut writer, &reader)?);
+                    index = writer;
+                }
+                Err(IndexError::Busy { .. }) => {
+                    notes.push(format!("{behind} lines are still being indexed by another process"));
+                    index = EmbeddedIndex::open_read(&data.index())?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(first) = reader.first_seq()? {
+            index.retain(first)?;
+        }
+        let tail = tail(&reader, index.indexed_to())?;
+        Ok(Store {
+            reader,
+            index,
+            tail,
+            tags: Tags::new(tags.tags.clone()),
+            now,
+            notes,
+            model_dirs,
+            encoder: None,
+            model_missing: None,
+        })
+    }
+
+    /// Answers plain words.
+    pub fn query(&mut self, words: &str, limits: &Limits) -> Result<Answer, StoreError> {
+        if self.encoder.is_none() {
+            let model = self.load_model();
+            self.encoder = Some(QueryEncoder::new(model, Profile::default()));
+        }
+        let sources = Sources {
+            index: &self.index,
+            tail: self.tail.as_ref().map(|tail| tail as &dyn Index),
+        };
+        let mut ask = Ask::new(&self.now, &self.tags);
+        ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
+        ask.also = span(limits, &self.now, &self.tags)?;
+        let encoder = self.encoder.as_mut().ok_or(QueryError::Quote)?;
+        let mut answer = ghost_query::answer(words, &ask, &sources, encoder)?;
+        answer.notes.extend(self.notes.iter().cloned());
+        if answer.notes.iter().any(|n| n == "matched without the model") {
+            answer.notes.extend(self.model_missing.clone());
+        }
+        Ok(answer)
+    }
+
+    /// Lists what meets the conditions, oldest first.
+    pub fn flows(&self, filters: &str, limits: &Limits) -> Result<Answer, StoreError> {
+        let understood = ghost_query::understand(filters, &self.now, &self.tags)?;
+        if !understood.meaning.is_empty() {
+            return Err(StoreError::NotAFilter(understood.meaning));
+        }
+        let mut ask = Ask::new(&self.now, &self.tags);
+        ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
+        ask.also = span(limits, &self.now, &self.tags)?;
+        ask.by_flow = false;
+        ask.order = ghost_index::Order::Oldest;
+        let mut answer = ghost_query::list(filters, &ask, &self.sources())?;
+        answer.notes.extend(self.notes.iter().cloned());
+        Ok(answer)
+    }
+
+    /// Finds what is like one event.
+    pub fn similar(&self, to: &str, limits: &Limits) -> Result<Answer, StoreError> {
+        let mut ask = Ask::new(&self.now, &self.tags);
+        ask.limit = limits.hits;
+        let mut line = |at| self.read(at).ok();
+        let mut answer =
+            ghost_query::similar(&Like::parse(to), &ask, &self.sources(), &mut line)?;
+        answer.notes.extend(self.notes.iter().cloned());
+        Ok(answer)
+    }
+
+    /// The logged line at a place that a hit named.
+    pub fn read(&self, at: ghost_index::Position) -> Result<Vec<u8>, LogError> {
+        self.reader.read_at(ghost_log::Position {
+            segment: at.segment,
+            offset: at.offset,
+            len: at.len,
+        })
+    }
+
+    /// How the index stands.
+    #[must_use]
+    pub fn index_status(&self) -> Status {
+        self.index.status()
+    }
+
+    /// Lines that are logged but not in the committed index.
+    #[must_use]
+    pub fn tail_events(&self) -> u64 {
+        self.tail.as_ref().map_or(0, |tail| tail.status().events)
+    }
+
+    /// What the index holds, as one digest in hexadecimal.
+    pub fn content_digest(&self) -> Result<String, StoreError> {
+        Ok(self.index.content_digest()?.to_string())
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            index: &self.index,
+            tail: self.tail.as_ref().map(|tail| tail as &dyn Index),
+        }
+    }
+
+    fn load_model(&mut self) -> Option<Box<dyn Embed + Send>> {
+        let loaded = find_model_dir(&self.model_dirs)
+            .ok_or_else(|| ModelError::Missing { looked: self.model_dirs.clone() })
+            .and_then(|dir| Model::load_for(&dir, Profile::default()));
+        match loaded {
+            Ok(model) => Some(Box::new(model)),
+            Err(error) => {
+                self.model_missing = Some(error.to_string());
+                None
+            }
+        }
+    }
+}
+
+fn span(limits: &Limits, now: &Zoned, tags: &Tags) -> Result<Vec<Part>, StoreError> {
+    let mut parts = Vec::new();
+    for (key, value) in [("since", &limits.since), ("until", &limits.until)] {
+        if let Some(value) = value {
+            parts.extend(Part::parse(&format!("{key}:{value}"), now, tags)?);
+        }
+    }
+    Ok(parts)
+}
+
+fn lines_behind(reader: &LogReader, index: &EmbeddedIndex) -> Result<u64, StoreError> {
+    let mut lines = reader.lines(index.indexed_to() + 1);
+    let mut behind = 0;
+    while behind <= TAIL_LINES_MAX && lines.next()?.is_some() {
+        behind += 1;
+    }
+    Ok(behind)
+}
+
+fn tail(reader: &LogReader, indexed_to: Seq) -> Result<Option<OracleIndex>, StoreError> {
+    let mut lines = reader.lines(indexed_to + 1);
+    let mut tail = None;
+    while let Some(line) = lines.next()? {
+        tail.get_or_insert_with(OracleIndex::new).add(line.bytes, follow::place(&line))?;
+    }
+    if let Some(tail) = &mut tail {
+        tail.commit()?;
+    }
+    Ok(tail)
+}
+
+/// Brings an index that is open for writing to the log's end.
+fn catch_up(index: &mut EmbeddedIndex, reader: &LogReader) -> Result<Vec<String>, StoreError> {
+    let mut notes = Vec::new();
+    if let Some(first) = reader.first_seq()? {
+        index.retain(first)?;
+    }
+    for name in index.repair(&Source(reader))? {
+        notes.push(format!("index partition {name} was damaged and was made again from the log"));
+    }
+    let mut lines = reader.lines(index.indexed_to() + 1);
+    while let Some(line) = lines.next()? {
+        index.add(line.bytes, follow::place(&line))?;
+    }
+    index.commit()?;
+    Ok(notes)
+}
+
+/// Makes the index of `data` anew from its log.
+pub fn rebuild(data: &DataDir) -> Result<Status, StoreError> {
+    let reader = LogReader::open(data.root());
+    let mut index = match EmbeddedIndex::open(&data.index()) {
+        Err(IndexError::Format { .. }) => {
+            std::fs::remove_dir_all(data.index())
+                .map_err(|source| IndexError::Io { path: data.index(), source })?;
+            EmbeddedIndex::open(&data.index())?
+        }
+        opened => opened?,
+    };
+    index.clear()?;
+    catch_up(&mut index, &reader)?;
+    Ok(index.status())
+}
+
+/// Whether a logged line is an event, and not a note or a shape.
+#[must_use]
+pub fn is_event(line: &[u8]) -> bool {
+    View::parse(line).is_ok_and(|v| matches!(v.kind, LineKind::Flow | LineKind::Packet))
+}
+
+/// Counts what the log holds.
+pub fn log_stats(data: &DataDir) -> Result<LogStats, LogError> {
+    ghost_log::stats(data.root())
+}
+
+/// A log to read, wherever it lies.
+#[must_use]
+pub fn log_reader(data: &DataDir) -> LogReader {
+    LogReader::open(data.root())
+}
+
+/// The model that questions would be embedded with.
+pub fn check_model(model_dirs: &[PathBuf]) -> Result<(PathBuf, String), ModelError> {
+    let dir = find_model_dir(model_dirs)
+        .ok_or_else(|| ModelError::Missing { looked: model_dirs.to_vec() })?;
+    let model = Model::load_for(&dir, Profile::default())?;
+    Ok((dir, model.id().to_owned()))
+}

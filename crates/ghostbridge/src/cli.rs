@@ -1,0 +1,239 @@
+//! The command line as data: help, completions and man pages are made from it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::render::Output;
+
+/// The network bridge that remembers: import captures, ask in plain words.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ghostbridge",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 nothing found or a check failed, 2 usage, 3 daemon not \
+                  reachable, 4 permission.\nData goes to standard output, talk to standard error."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the data and the model are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// Folder of the log, the index and the state
+    ///
+    /// Default: /var/lib/ghostbridge as root, else the XDG data folder.
+    #[arg(long, global = true, value_name = "DIR", env = "GHOSTBRIDGE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Folder that holds the full model (model.onnx)
+    #[arg(long, global = true, value_name = "DIR", env = "GHOSTBRIDGE_MODEL_DIR")]
+    pub(crate) model_dir: Option<PathBuf>,
+    /// File that names groups of hosts, for words such as "production servers"
+    ///
+    /// Default: tags.toml in the data folder, then /etc/ghostbridge/tags.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) tags: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read captures (pcap, pcapng; plain, gz or zst) into the log and the index
+    Import(Import),
+    /// Ask in plain words
+    Query(Query),
+    /// List flows by filters, newest last
+    Flows(Flows),
+    /// Find flows like one that you name
+    Similar(Similar),
+    /// Verify, count or export the log
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Rebuild the index from the log, or tell how it is
+    #[command(subcommand)]
+    Index(IndexCommand),
+    /// Rebuild the index from a log file (the same as `index rebuild --from FILE`)
+    #[command(name = "rebuild_vector_index", hide = true)]
+    RebuildVectorIndex {
+        /// The log
+        file: PathBuf,
+    },
+    /// Tell what is remembered, from when to when, and what was lost
+    Status(Status),
+    /// Check that everything the program needs is in place
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one a command into a folder
+    Man {
+        /// Write every page into this folder instead
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Captures, folders of captures, or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only packets that match these BPF filter words
+    #[arg(last = true, value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    /// Captures read at the same time; the events are the same for every number
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 1)]
+    pub(crate) jobs: u16,
+    /// Import also what was imported before; its events are then in the log twice
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// One flow a key and file: no end by idle time, FIN, RST or age
+    #[arg(long)]
+    pub(crate) no_idle_timeout: bool,
+    /// Also log flows that are still open, every so many seconds of packet time
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) updates: Option<u64>,
+    /// Leave new shapes with their fast vectors; a later import refines them
+    #[arg(long)]
+    pub(crate) no_model: bool,
+    /// What to print for each file
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    pub(crate) output: ImportFormat,
+}
+
+/// How an import's files are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// For people
+    Table,
+    /// One JSON object a file
+    Jsonl,
+}
+
+/// Which stretch of time is meant.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Span {
+    /// From this time on: 2026-11-20, 2026-11-20T05:00, "yesterday 14:00", "3h ago"
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// The last so many: 15m, 24h, 7d
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["since", "until"])]
+    pub(crate) last: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The question: plain words, and key:value filters where you like
+    #[arg(required_unless_present = "batch", value_name = "WORDS", allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// At most so many hits
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Ask every line of this file: id<TAB>words
+    #[arg(long, value_name = "FILE", conflicts_with = "words")]
+    pub(crate) batch: Option<PathBuf>,
+    /// How to print
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Flows {
+    /// key:value filters, with - to exclude: app:dns -src:10.0.0.1 bytes:>1M
+    #[arg(value_name = "FILTER", allow_hyphen_values = true)]
+    pub(crate) filters: Vec<String>,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// At most so many flows; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) limit: usize,
+    /// How to print
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Similar {
+    /// Sequence number of an event, or a Community ID
+    #[arg(value_name = "EVENT|COMMUNITY-ID")]
+    pub(crate) to: String,
+    /// At most so many hits
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// How to print
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    pub(crate) output: Output,
+}
+
+/// How a single verdict is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerdictFormat {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Check the hash chain from the first line kept to the last
+    Verify {
+        /// A head known from elsewhere: SEQ:LEAF
+        #[arg(long, value_name = "SEQ:LEAF")]
+        against: Option<String>,
+        /// How to print
+        #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+        output: VerdictFormat,
+    },
+    /// Count lines by kind, segments, bytes
+    Stats {
+        /// How to print
+        #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+        output: VerdictFormat,
+    },
+    /// Print the log's lines as they stand on disk
+    Export {
+        /// From this sequence number on
+        #[arg(long, value_name = "SEQ", default_value_t = 1)]
+        from: u64,
+        /// Up to and with this sequence number
+        #[arg(long, value_name = "SEQ")]
+        to: Option<u64>,
+        /// How to print; jsonl is the log itself, byte for byte
+        #[arg(short = 'o', long = "output", value_enum, default_value = "jsonl")]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Make the index anew from the log; no model is needed
+    Rebuild {
+        /// A log file or data folder elsewhere, instead of this one's log
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Tell up to which line it reaches, its size, and the digest of its content
+    Status {
+        /// How to print
+        #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+        output: VerdictFormat,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// How to print
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    pub(crate) output: VerdictFormat,
+}

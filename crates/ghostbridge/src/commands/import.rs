@@ -1,0 +1,153 @@
+//! `import`: captures into the log and the index.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+
+use ghost_node::import::{self, FileReport, Host, ImportError, Options, Report};
+use ghost_node::{Clock, RealClock};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{Import, ImportFormat, Place};
+use crate::host;
+use crate::outcome::{Done, Failed, printed, say};
+use crate::render::safe_text as safe;
+
+/// Runs the command.
+pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
+    let program = Program {
+        random_id: host::random_id()?,
+        stop: host::stop_flag()?,
+        format: asked.output,
+        bar: io::stderr().is_terminal().then(bar),
+        print_error: Mutex::new(None),
+    };
+    let options = Options {
+        paths: asked.paths,
+        filter: asked.filter.join(" "),
+        jobs: asked.jobs,
+        again: asked.again,
+        no_idle_timeout: asked.no_idle_timeout,
+        updates_s: asked.updates,
+        model_dirs: if asked.no_model { Vec::new() } else { place.model_dirs() },
+    };
+    let result = import::run(&place.data(), &options, &program);
+    if let Some(bar) = &program.bar {
+        bar.finish_and_clear();
+    }
+    let report = result.map_err(|error| match error {
+        ImportError::Filter(_) => Failed::usage(error),
+        error => Failed::caused(error),
+    })?;
+    if let Some(error) = program.print_error.into_inner().ok().flatten() {
+        printed(Err(error))?;
+    }
+    tell(&report);
+    Ok(if report.failed > 0 || report.interrupted { Done::Nothing } else { Done::Well })
+}
+
+/// The real clock, signals and terminal.
+struct Program {
+    random_id: [u8; 16],
+    stop: Arc<AtomicBool>,
+    format: ImportFormat,
+    bar: Option<ProgressBar>,
+    print_error: Mutex<Option<io::Error>>,
+}
+
+impl Host for Program {
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(RealClock)
+    }
+
+    fn random_id(&self) -> [u8; 16] {
+        self.random_id
+    }
+
+    fn stop_wanted(&self) -> bool {
+        host::raised(&self.stop)
+    }
+
+    fn progress(&self, read: u64, total: Option<u64>) {
+        if let Some(bar) = &self.bar {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_position(read);
+        }
+    }
+
+    fn say(&self, words: &str) {
+        let tell = || say(format_args!("note: {}", safe(words)));
+        match &self.bar {
+            Some(bar) => bar.suspend(tell),
+            None => tell(),
+        }
+    }
+
+    fn file_done(&self, report: &FileReport) {
+        let line = match self.format {
+            ImportFormat::Jsonl => serde_json::to_string(report).unwrap_or_default(),
+            ImportFormat::Table => row(report),
+        };
+        let print = || writeln!(io::stdout().lock(), "{line}");
+        let printed = match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        };
+        if let (Err(error), Ok(mut kept)) = (printed, self.print_error.lock()) {
+            kept.get_or_insert(error);
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bytes}/{total_bytes} {wide_bar} {bytes_per_sec} {eta}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn row(report: &FileReport) -> String {
+    let file = safe(&report.file);
+    match &report.error {
+        Some(error) if report.packets == 0 => format!("{file}: {}", safe(error)),
+        error => {
+            let mut row = format!(
+                "{file}: {} packets, {} bytes, {} flows, {} events",
+                report.packets, report.bytes, report.flows, report.events
+            );
+            if report.unparsed > 0 {
+                row += &format!(", {} packets not parsed to their end", report.unparsed);
+            }
+            if let Some(error) = error {
+                row += &format!("; then {}", safe(error));
+            }
+            row
+        }
+    }
+}
+
+fn tell(report: &Report) {
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = report.packets as f64 / report.seconds.max(1e-9);
+    say(format_args!(
+        "{} captures, {} packets, {} flows, {} events in {:.2} s ({rate:.0} packets/s)",
+        report.files, report.packets, report.flows, report.events, report.seconds
+    ));
+    match &report.without_model {
+        Some(why) => say(format_args!(
+            "{} new shapes keep their fast vectors: {why}",
+            report.shapes_new
+        )),
+        None => say(format_args!(
+            "full model: {} of {} new shapes in {:.2} s",
+            report.shapes_refined, report.shapes_new, report.model_seconds
+        )),
+    }
+    if report.failed > 0 {
+        say(format_args!("{} captures could not be read, or not to their end", report.failed));
+    }
+    if report.interrupted {
+        say("stopped; the same command completes it, with nothing lost or doubled");
+    }
+}

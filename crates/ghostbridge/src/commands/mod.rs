@@ -1,0 +1,31 @@
+//! One file a command; each prints its data to standard output and its talk to standard error.
+
+mod ask;
+mod doctor;
+mod import;
+mod index;
+mod log;
+mod manual;
+mod status;
+
+use crate::cli::{Cli, Command, IndexCommand};
+use crate::outcome::{Done, Failed};
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
+    let place = &cli.place;
+    match cli.command {
+        Command::Import(asked) => import::run(place, asked),
+        Command::Query(asked) => ask::query(place, asked),
+        Command::Flows(asked) => ask::flows(place, asked),
+        Command::Similar(asked) => ask::similar(place, asked),
+        Command::Log(asked) => log::run(place, asked),
+        Command::Index(IndexCommand::Rebuild { from }) => index::rebuild(place, from),
+        Command::Index(IndexCommand::Status { output }) => index::status(place, output),
+        Command::RebuildVectorIndex { file } => index::rebuild(place, Some(file)),
+        Command::Status(asked) => status::run(place, asked.output),
+        Command::Doctor => doctor::run(place),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::man(dir),
+    }
+}

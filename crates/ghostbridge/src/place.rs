@@ -1,0 +1,64 @@
+//! Where data, model and tags are, from the command line and the environment.
+
+use std::path::{Path, PathBuf};
+
+use ghost_node::{DataDir, Tags};
+
+use crate::cli::Place;
+use crate::outcome::Failed;
+
+impl Place {
+    /// The data folder asked for, else the default one.
+    pub(crate) fn data(&self) -> DataDir {
+        match &self.data_dir {
+            Some(dir) => DataDir::new(dir),
+            None => {
+                let variable = |name| std::env::var_os(name).map(PathBuf::from);
+                DataDir::default_for(
+                    rustix::process::geteuid().is_root(),
+                    variable("XDG_DATA_HOME").as_deref(),
+                    variable("HOME").as_deref(),
+                )
+            }
+        }
+    }
+
+    /// The data folder of a command that only reads: it must hold a log.
+    pub(crate) fn data_with_log(&self) -> Result<DataDir, Failed> {
+        let data = self.data();
+        if data.root().join("log").is_dir() {
+            return Ok(data);
+        }
+        Err(Failed::new(format!(
+            "{}: nothing is remembered here yet; run `ghostbridge import FILE` first, or name the \
+             right folder with --data-dir",
+            data.root().display()
+        )))
+    }
+
+    /// Where a full model may lie, the most wanted first.
+    pub(crate) fn model_dirs(&self) -> Vec<PathBuf> {
+        if let Some(dir) = &self.model_dir {
+            return vec![dir.clone()];
+        }
+        let mut dirs = vec![self.data().root().join("model")];
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let xdg = std::env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| home.map(|h| h.join(".local/share")));
+        dirs.extend(xdg.map(|x| x.join("ghostbridge/model")));
+        dirs.push("/usr/local/share/ghostbridge/model".into());
+        dirs.push("/usr/share/ghostbridge/model".into());
+        dirs
+    }
+
+    /// The operator's words for groups of hosts.
+    pub(crate) fn tags(&self) -> Result<Tags, Failed> {
+        if let Some(path) = &self.tags {
+            return Tags::read(path, true).map_err(Failed::usage);
+        }
+        let own = self.data().tags_file();
+        let path = if own.exists() { own.as_path() } else { Path::new("/etc/ghostbridge/tags.toml") };
+        Tags::read(path, false).map_err(Failed::usage)
+    }
+}
