@@ -57,7 +57,7 @@ impl FreeText {
         if !at.bytes.is_empty() {
             return None;
         }
-        fitted.table = Table::new(scales, cells)?;
+        fitted.table = Table::new(scales, &cells)?;
         Some(fitted)
     }
 

@@ -64,7 +64,7 @@ impl FieldRows {
         if !at.bytes.is_empty() {
             return None;
         }
-        fitted.table = Table::new(scales, cells)?;
+        fitted.table = Table::new(scales, &cells)?;
         let row = |name: String| fitted.names.get(&name).copied();
         fitted.apps = APPS.iter().map(|w| row(format!("app:{}", w.name))).collect();
         for (behaviour, name) in Behaviours::ALL {

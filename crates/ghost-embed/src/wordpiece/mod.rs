@@ -72,7 +72,7 @@ impl WordPiece {
     /// length.
     #[inline]
     pub(crate) fn each(&self, text: &str, take: &mut impl FnMut(u32)) {
-        let mut word = Word::default();
+        let mut word = Word::new();
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -124,47 +124,64 @@ impl WordPiece {
     /// Cuts the word into pieces and empties it.
     #[inline]
     fn flush(&self, word: &mut Word, take: &mut impl FnMut(u32)) {
-        if word.bytes.is_empty() {
+        if word.chars == 0 {
             return;
         }
+        let bytes = word.bytes.get(..word.len).unwrap_or(&[]);
         if word.chars > WORD_CHARS_MAX {
             take(UNK);
-        } else if let Some(id) = self.vocabulary.whole(&word.bytes) {
+        } else if let Some(id) = self.vocabulary.whole(bytes, word.hash) {
             take(id);
         } else {
-            match self.vocabulary.pieces(&word.bytes, &mut word.pieces) {
+            match self.vocabulary.pieces(bytes, &mut word.pieces) {
                 true => word.pieces.iter().for_each(|id| take(*id)),
                 false => take(UNK),
             }
         }
-        word.bytes.clear();
-        word.chars = 0;
+        (word.len, word.chars, word.hash) = (0, 0, vocabulary::SEED_WHOLE);
     }
 }
 
-/// The word under way, folded.
-#[derive(Default)]
+/// The word under way, folded, and its hash so far.
 struct Word {
-    bytes: Vec<u8>,
+    bytes: [u8; 4 * WORD_CHARS_MAX],
+    len: usize,
     chars: usize,
+    hash: u64,
     pieces: Vec<u32>,
 }
 
 impl Word {
+    fn new() -> Word {
+        Word {
+            bytes: [0; 4 * WORD_CHARS_MAX],
+            len: 0,
+            chars: 0,
+            hash: vocabulary::SEED_WHOLE,
+            pieces: Vec::new(),
+        }
+    }
+
+    /// Adds a byte of a character; what finds no room is of a word that is too long anyway.
+    #[inline]
+    fn put(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+            self.hash = vocabulary::step(self.hash, byte);
+        }
+    }
+
     #[inline]
     fn push_ascii(&mut self, byte: u8) {
         self.chars += 1;
-        if self.chars <= WORD_CHARS_MAX {
-            self.bytes.push(byte);
-        }
+        self.put(byte);
     }
 
     fn push(&mut self, c: char) {
         self.chars += 1;
-        if self.chars <= WORD_CHARS_MAX {
-            let mut buffer = [0; 4];
-            self.bytes.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
-        }
+        let mut buffer = [0; 4];
+        c.encode_utf8(&mut buffer).bytes().for_each(|byte| self.put(byte));
     }
 }
 

@@ -15,11 +15,11 @@ pub(crate) struct Vocabulary {
 /// More than twice the tokens, so that probes stay short.
 const SLOTS: usize = 1 << 17;
 
-const SEED_WHOLE: u64 = 0xcbf2_9ce4_8422_2325;
+pub(super) const SEED_WHOLE: u64 = 0xcbf2_9ce4_8422_2325;
 const SEED_PIECE: u64 = 0x84222325_cbf29ce4;
 
 #[inline]
-fn step(hash: u64, byte: u8) -> u64 {
+pub(super) fn step(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
@@ -97,13 +97,10 @@ impl Vocabulary {
         }
     }
 
-    /// The id of a whole word.
+    /// The id of a whole word, whose hash is `hash`.
     #[inline]
-    pub(super) fn whole(&self, word: &[u8]) -> Option<u32> {
-        if word.len() > self.longest {
-            return None;
-        }
-        self.find(word.iter().fold(SEED_WHOLE, |h, b| step(h, *b)), word, false)
+    pub(super) fn whole(&self, word: &[u8], hash: u64) -> Option<u32> {
+        self.find(hash, word, false)
     }
 
     /// Cuts `word` into the longest pieces; false where some part of it cannot be spelt.
