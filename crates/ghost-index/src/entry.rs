@@ -152,15 +152,20 @@ impl Reader {
 }
 
 impl Scratch {
-    /// Adds the term that `write` makes.
+    /// Adds the term that `write` makes. Names, words and facts may come by the hundred and have a
+    /// limit; what the log itself bounds (behaviours, roles, addresses) always has room, so that a
+    /// tunnel in a thousand names is still found as a tunnel.
     fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.count >= limits::TERMS_PER_EVENT_MAX {
-            return;
-        }
         self.one.clear();
         write(&mut self.one);
         let Ok(len) = u8::try_from(self.one.len()) else { return };
-        self.count += 1;
+        const MANY: [u8; 3] = [Kind::Name as u8, Kind::Word as u8, Kind::Fact as u8];
+        if self.one.first().is_some_and(|kind| MANY.contains(kind)) {
+            if self.count >= limits::TERMS_PER_EVENT_MAX {
+                return;
+            }
+            self.count += 1;
+        }
         self.entry.terms.push(len);
         self.entry.terms.extend_from_slice(&self.one);
     }
@@ -359,5 +364,32 @@ impl Leaves for Scratch {
             "ghost.fragments" | "ghost.malformed" if value > 0 => self.put_fact(path, "some"),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_of_a_thousand_names_is_still_found_by_its_behaviour() {
+        let names: Vec<String> =
+            (0..1000).map(|n| format!("{{\"rrname\":\"n{n}.example\"}}")).collect();
+        let line = format!(
+            "{{\"timestamp\":\"2026-01-05T09:00:00.000000+0000\",\"event_type\":\"flow\",\
+             \"dns\":{{\"queries\":[{}]}},\"ghost\":{{\"behaviours\":[\"dns_tunnel\"],\
+             \"dest_role\":\"name_server\",\"seq\":1}}}}\n",
+            names.join(",")
+        );
+        let at = Position { segment: 1, offset: 0, len: 0 };
+        let Ok(Record::Flow(entry)) = Reader::default().read(line.as_bytes(), at) else {
+            panic!("no flow was read");
+        };
+        for (kind, value) in [(Kind::Behaviour, "dns_tunnel"), (Kind::DstRole, "name_server")] {
+            let mut wanted = Vec::new();
+            put_text(&mut wanted, kind, value);
+            assert!(entry.terms().any(|term| term == wanted), "{value} is missing");
+        }
+        assert!(entry.terms().count() <= limits::TERMS_PER_EVENT_MAX + 2);
     }
 }

@@ -12,7 +12,8 @@ pub const PARTITION_EVENTS_MIN: u64 = 100_000;
 /// memory of an import; below 15 MB tantivy refuses.
 pub const WRITER_HEAP_BYTES: usize = 56_000_000;
 
-/// Terms of one event. A flow that told hundreds of names is findable by the first of them.
+/// Names, words and facts of one event. A flow that told hundreds of names is findable by the
+/// first of them, and by everything else that is known of it.
 pub const TERMS_PER_EVENT_MAX: usize = 192;
 
 /// Longest term; longer values are cut, in the index and in the question alike.
