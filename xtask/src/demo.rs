@@ -52,12 +52,12 @@ impl Demo {
         println!("{} holds:\n{TAGS}", relative(&self.data.join("tags.toml")));
         self.step(&["import", "tests/fixtures/pcap"])?;
         for question in QUESTIONS {
-            let answer = self.step(&["query", question, "--limit", "5"])?;
+            let answer = self.step(&["query", "--limit", "5", question])?;
             if answer.lines().filter(|l| !l.trim().is_empty()).count() < 2 {
                 return Err(format!("no hit for {question:?}"));
             }
         }
-        self.step(&["flows", "app:tls", "--limit", "5"])?;
+        self.step(&["flows", "--limit", "5", "app:tls"])?;
         self.step(&["status"])?;
         self.step(&["log", "verify"])?;
         Ok(())
