@@ -105,11 +105,20 @@ impl<'a> Sorted<'a> {
             if !mine(path) {
                 continue;
             }
-            let needed: usize = group.iter().map(|(_, v)| room_of(v)).sum();
             // A list doubles its first value at most; keys are short and trusted.
-            let needed = needed + room_of(group[0].1) + 4 * path.len() + 16;
-            if needed > self.room {
-                self.dropped += same as u64;
+            let mut needed = room_of(group[0].1) + 4 * path.len() + 16;
+            let mut kept = 0;
+            for (_, value) in group {
+                let more = room_of(value);
+                if needed + more > self.room {
+                    break;
+                }
+                needed += more;
+                kept += 1;
+            }
+            self.dropped += (same - kept) as u64;
+            let group = &group[..kept];
+            if group.is_empty() {
                 continue;
             }
             self.room -= needed;
@@ -125,9 +134,10 @@ impl<'a> Sorted<'a> {
     }
 }
 
-/// The most that a value can take: every byte escaped, quotes and comma.
+/// The most that a value can take: an escape for each byte but plain ones, quotes and comma.
 fn room_of(value: &str) -> usize {
-    value.len() * 6 + 16
+    let plain = |b: &u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\');
+    value.as_bytes().iter().map(|b| if plain(b) { 1 } else { 6 }).sum::<usize>() + 16
 }
 
 fn is_taken(path: &str) -> bool {
@@ -308,5 +318,25 @@ mod tests {
         let mut out = b"{".to_vec();
         sorted.write_top(&mut out);
         assert_eq!((out.as_slice(), sorted.dropped), (b"{".as_slice(), 3));
+    }
+
+    #[test]
+    fn a_thousand_long_names_have_room_and_of_more_the_first_are_kept() {
+        let names = |count: usize| Names {
+            pairs: vec![(DNS_QUERY, "x".repeat(240).into()); count],
+            dropped: 0,
+        };
+        for (count, dropped) in [(1000, false), (5000, true)] {
+            let names = names(count);
+            let mut sorted = Sorted::new(&names, crate::line::NAMES_BYTES_MAX);
+            let mut out = b"{".to_vec();
+            sorted.write_top(&mut out);
+            out.push(b'}');
+            let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            let kept = value["dns"]["queries"].as_array().unwrap().len();
+            assert_eq!(kept as u64 + sorted.dropped, count as u64);
+            assert_eq!(sorted.dropped > 0, dropped, "{kept} of {count}");
+            assert!(out.len() <= crate::line::NAMES_BYTES_MAX && kept >= 1000);
+        }
     }
 }
