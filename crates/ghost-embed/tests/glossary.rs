@@ -33,7 +33,7 @@ fn every_brand_that_detection_knows_has_a_row() {
     for brand in glossary::BRANDS.iter().chain(glossary::OTHER_BRANDS) {
         assert!(ghost_detect::brand::named(brand).is_some(), "{brand} is no brand");
     }
-    for brand in ghost_detect::brand::BRANDS {
+    for brand in &*ghost_detect::brand::BRANDS {
         let name = brand.name;
         let known = glossary::BRANDS.contains(&name) || glossary::OTHER_BRANDS.contains(&name);
         assert!(known, "{name} is missing from the glossary");

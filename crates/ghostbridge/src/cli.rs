@@ -1,5 +1,6 @@
 //! The command line as data: help, completions and man pages are made from it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -20,6 +21,19 @@ pub(crate) struct Cli {
     pub(crate) place: Place,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Lets a filter with a minus stand among the words (`-src:10.0.0.1`) and not be taken for options:
+/// `!` says the same in the filter language.
+pub(crate) fn spelled(argument: OsString) -> OsString {
+    let negated = argument.to_str().and_then(|text| {
+        let filter = text.strip_prefix('-')?;
+        let (key, value) = filter.split_once(':')?;
+        let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic())
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        (is_key && !value.is_empty()).then(|| format!("!{filter}"))
+    });
+    negated.map_or(argument, OsString::from)
 }
 
 /// Where the data and the model are.
@@ -132,7 +146,7 @@ pub(crate) struct Span {
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     /// The question: plain words, and key:value filters where you like
-    #[arg(required_unless_present = "batch", value_name = "WORDS", allow_hyphen_values = true)]
+    #[arg(required_unless_present = "batch", value_name = "WORDS")]
     pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) span: Span,
@@ -150,7 +164,7 @@ pub(crate) struct Query {
 #[derive(Debug, Args)]
 pub(crate) struct Flows {
     /// key:value filters, with - to exclude: app:dns -src:10.0.0.1 bytes:>1M
-    #[arg(value_name = "FILTER", allow_hyphen_values = true)]
+    #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     #[command(flatten)]
     pub(crate) span: Span,
@@ -236,4 +250,28 @@ pub(crate) struct Status {
     /// How to print
     #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
     pub(crate) output: VerdictFormat,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_with_a_minus_is_no_option() {
+        for (typed, read) in [
+            ("-src:10.0.0.1", "!src:10.0.0.1"),
+            ("-http.hostname:x", "!http.hostname:x"),
+            ("-o", "-o"),
+            ("-j2", "-j2"),
+            ("--since", "--since"),
+            ("-", "-"),
+            ("-x:", "-x:"),
+        ] {
+            assert_eq!(spelled(typed.into()), OsString::from(read));
+        }
+        let words = ["ghostbridge", "query", "tls", "-src:10.0.0.1", "--limit", "3"];
+        let cli = Cli::try_parse_from(words.map(|w| spelled(w.into()))).unwrap();
+        let Command::Query(query) = cli.command else { panic!("not a query") };
+        assert_eq!((query.words.join(" ").as_str(), query.limit), ("tls !src:10.0.0.1", 3));
+    }
 }

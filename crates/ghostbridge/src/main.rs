@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::try_parse_from(std::env::args_os().map(cli::spelled)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are data, everything else is talk; clap knows which is which.
