@@ -57,10 +57,7 @@ pub(crate) fn prepare(
 }
 
 /// Gives the index every line that is there; how many those were.
-pub(crate) fn take_in(
-    index: &mut EmbeddedIndex,
-    lines: &mut Lines,
-) -> Result<u64, WriterError> {
+pub(crate) fn take_in(index: &mut EmbeddedIndex, lines: &mut Lines) -> Result<u64, WriterError> {
     let mut taken = 0;
     while let Some(line) = lines.next()? {
         index.add(line.bytes, place(&line))?;

@@ -16,6 +16,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use ghost_event::line::{ImportNote, ImportState};
 use ghost_event::{Seq, Timestamp};
 use ghost_flow::FlowConfig;
+use ghost_index::IndexError;
 use ghost_wire::filter::Filter;
 use ghost_world::Clock;
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct Options {
     pub updates_s: Option<u64>,
     /// Where a full model may lie; empty for none.
     pub model_dirs: Vec<PathBuf>,
+    /// Bytes of a log segment, where they are not to be the usual 64 MiB.
+    pub segment_bytes: Option<u64>,
 }
 
 /// What became of one capture; the line that scripts read.
@@ -55,13 +58,19 @@ pub struct FileReport {
     /// Packets of link types or headers that are not read to their end.
     pub unparsed: u64,
     pub error: Option<String>,
+    /// It was not read at all: its events are in the log, or partly, under other options.
+    #[serde(skip)]
+    pub refused: bool,
 }
 
 /// What became of the whole import.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     pub files: u64,
+    /// Not read, or not to their end.
     pub failed: u64,
+    /// Known already, and so left alone.
+    pub refused: u64,
     pub packets: u64,
     pub bytes: u64,
     pub flows: u64,
@@ -125,7 +134,7 @@ pub fn run(data: &DataDir, options: &Options, host: &dyn Host) -> Result<Report,
         error,
     })?;
     let begun_ns = host.clock().monotonic_ns();
-    let mut writer = Writer::open(data, &options.model_dirs, host)?;
+    let mut writer = Writer::open(data, options, host)?;
     let mut flow = FlowConfig { no_idle_timeout: options.no_idle_timeout, ..FlowConfig::default() };
     flow.updates_ns = options
         .updates_s
@@ -172,6 +181,8 @@ pub fn run(data: &DataDir, options: &Options, host: &dyn Host) -> Result<Report,
         done
     })?;
     let finished = writer.finish(host, report.interrupted)?;
+    data.settle_permissions()
+        .map_err(|source| WriterError::Index(IndexError::Io { path: data.index(), source }))?;
     let spent_ns = finished.indexed_ns.saturating_sub(begun_ns);
     report.seconds = Duration::from_nanos(spent_ns).as_secs_f64();
     report.model_seconds = finished.model_s;
@@ -266,7 +277,10 @@ struct Session<'a> {
 /// How the log takes one capture.
 enum Begin {
     /// Leaving out as many events as are logged already; the `import` line that began it.
-    From { skip: u64, begin: Seq },
+    From {
+        skip: u64,
+        begin: Seq,
+    },
     Refused(String),
 }
 
@@ -279,7 +293,8 @@ impl Session<'_> {
                 return Ok(());
             };
             report.files += 1;
-            report.failed += u64::from(file.error.is_some());
+            report.failed += u64::from(file.error.is_some() && !file.refused);
+            report.refused += u64::from(file.refused);
             report.packets += file.packets;
             report.bytes += file.bytes;
             report.flows += file.flows;
@@ -307,6 +322,7 @@ impl Session<'_> {
             Begin::From { skip, begin } => (skip, begin),
             Begin::Refused(why) => {
                 report.error = Some(why);
+                report.refused = true;
                 return Ok(Some(report));
             }
         };

@@ -1,11 +1,12 @@
 //! Every limit of the node, each with its reason.
 
 /// Features a lane hands over at once: large enough that the queue's lock is rare, small enough
-/// that two full queues of them stay under 4 MiB.
+/// that a full queue of them stays under 16 MiB.
 pub const BATCH_FEATURES_MAX: usize = 256;
 
-/// Batches that wait between a lane and the writer. Full: the lane waits.
-pub const LANE_BATCHES_MAX: usize = 8;
+/// Batches that wait between a lane and the writer. Full: the lane waits. It has something to do
+/// while its capture is hashed, before the first event may be logged.
+pub const LANE_BATCHES_MAX: usize = 48;
 
 /// Lines after which the index is told to look: often enough that it works beside the log.
 pub const WAKE_LINES: u32 = 512;
@@ -26,4 +27,4 @@ pub const HASH_BYTES: usize = 1 << 20;
 /// Bytes of tags.toml that are read.
 pub const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
-const _: () = assert!(BATCH_FEATURES_MAX * LANE_BATCHES_MAX * 1024 <= 4 * 1024 * 1024);
+const _: () = assert!(BATCH_FEATURES_MAX * LANE_BATCHES_MAX * 1024 <= 16 * 1024 * 1024);

@@ -1,5 +1,8 @@
 //! Where everything lies in a data folder.
 
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A data folder: `log/`, `index/`, `state/`.
@@ -18,7 +21,11 @@ impl DataDir {
     /// `/var/lib/ghostbridge` for root; else the XDG data folder, from the values of
     /// `XDG_DATA_HOME` and `HOME`.
     #[must_use]
-    pub fn default_for(is_root: bool, xdg_data_home: Option<&Path>, home: Option<&Path>) -> DataDir {
+    pub fn default_for(
+        is_root: bool,
+        xdg_data_home: Option<&Path>,
+        home: Option<&Path>,
+    ) -> DataDir {
         if is_root {
             return DataDir::new("/var/lib/ghostbridge");
         }
@@ -40,6 +47,26 @@ impl DataDir {
         self.root.join("index")
     }
 
+    /// Gives the group the reading of index files that were made for their owner alone.
+    ///
+    /// # Errors
+    /// A folder of the index can't be listed; a file that vanished meanwhile is none.
+    pub fn settle_permissions(&self) -> io::Result<()> {
+        let mut folders = vec![self.index()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                } else if metadata.permissions().mode() & 0o777 == 0o600 {
+                    drop(fs::set_permissions(entry.path(), Permissions::from_mode(0o640)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     #[must_use]
     pub fn tags_file(&self) -> PathBuf {
         self.root.join("tags.toml")
@@ -56,6 +83,9 @@ mod tests {
         assert_eq!(dir.root(), Path::new("/home/ada/.local/share/ghostbridge"));
         let relative = DataDir::default_for(false, Some(Path::new("x")), Some(Path::new("/h")));
         assert_eq!(relative.root(), Path::new("/h/.local/share/ghostbridge"));
-        assert_eq!(DataDir::default_for(true, None, None).root(), Path::new("/var/lib/ghostbridge"));
+        assert_eq!(
+            DataDir::default_for(true, None, None).root(),
+            Path::new("/var/lib/ghostbridge")
+        );
     }
 }

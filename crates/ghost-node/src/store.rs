@@ -8,17 +8,17 @@ use std::path::PathBuf;
 use ghost_embed::{Embed, Model, ModelError, Profile, QueryEncoder, find_model_dir};
 use ghost_event::Seq;
 use ghost_event::line::{LineKind, View};
-use ghost_index::{EmbeddedIndex, Index, IndexError, OracleIndex};
 pub use ghost_index::Status;
+use ghost_index::{EmbeddedIndex, Index, IndexError, OracleIndex};
 pub use ghost_log::{Head, Proven, VerifyOptions, verify};
 use ghost_log::{LogError, LogReader, LogStats};
-pub use ghost_query::Answer;
-use ghost_query::{Ask, Like, Part, QueryError, Sources, Tags};
+pub use ghost_query::{Answer, QueryError};
+use ghost_query::{Ask, Like, Part, Sources, Tags};
 use jiff::Zoned;
 
+use crate::DataDir;
 use crate::follow::{self, Source};
 use crate::limits::TAIL_LINES_MAX;
-use crate::DataDir;
 
 /// Why what is remembered can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -75,9 +75,7 @@ impl Store {
         let mut notes = Vec::new();
         let mut index = match EmbeddedIndex::open_read(&data.index()) {
             Ok(index) => index,
-            Err(IndexError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
+            Err(IndexError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 EmbeddedIndex::open(&data.index())?
             }
             Err(error) => return Err(error.into()),
@@ -93,7 +91,8 @@ impl Store {
                     index = writer;
                 }
                 Err(IndexError::Busy { .. }) => {
-                    notes.push(format!("{behind} lines are still being indexed by another process"));
+                    notes
+                        .push(format!("{behind} lines are still being indexed by another process"));
                     index = EmbeddedIndex::open_read(&data.index())?;
                 }
                 Err(error) => return Err(error.into()),
@@ -122,10 +121,8 @@ impl Store {
             let model = self.load_model();
             self.encoder = Some(QueryEncoder::new(model, Profile::default()));
         }
-        let sources = Sources {
-            index: &self.index,
-            tail: self.tail.as_ref().map(|tail| tail as &dyn Index),
-        };
+        let sources =
+            Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) };
         let mut ask = Ask::new(&self.now, &self.tags);
         ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
         ask.also = span(limits, &self.now, &self.tags)?;
@@ -159,8 +156,7 @@ impl Store {
         let mut ask = Ask::new(&self.now, &self.tags);
         ask.limit = limits.hits;
         let mut line = |at| self.read(at).ok();
-        let mut answer =
-            ghost_query::similar(&Like::parse(to), &ask, &self.sources(), &mut line)?;
+        let mut answer = ghost_query::similar(&Like::parse(to), &ask, &self.sources(), &mut line)?;
         answer.notes.extend(self.notes.iter().cloned());
         Ok(answer)
     }
@@ -192,10 +188,7 @@ impl Store {
     }
 
     fn sources(&self) -> Sources<'_> {
-        Sources {
-            index: &self.index,
-            tail: self.tail.as_ref().map(|tail| tail as &dyn Index),
-        }
+        Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) }
     }
 
     fn load_model(&mut self) -> Option<Box<dyn Embed + Send>> {
@@ -273,7 +266,10 @@ pub fn rebuild(data: &DataDir) -> Result<Status, StoreError> {
     };
     index.clear()?;
     catch_up(&mut index, &reader)?;
-    Ok(index.status())
+    let status = index.status();
+    drop(index);
+    data.settle_permissions().map_err(|source| IndexError::Io { path: data.index(), source })?;
+    Ok(status)
 }
 
 /// Whether a logged line is an event, and not a note or a shape.

@@ -19,7 +19,7 @@ use ghost_log::{Log, LogConfig, LogError, LogReader};
 use ghost_world::Clock;
 
 use crate::follow;
-use crate::import::Host;
+use crate::import::{Host, Options};
 use crate::limits::{INDEX_COMMIT_LINES, WAKE_LINES};
 use crate::{DataDir, PROGRAM};
 
@@ -74,16 +74,18 @@ impl Writer {
     /// Opens log and index for writing; what the index lacks is indexed beside the import.
     pub(crate) fn open(
         data: &DataDir,
-        model_dirs: &[std::path::PathBuf],
+        options: &Options,
         host: &dyn Host,
     ) -> Result<Writer, WriterError> {
         let clock = host.clock();
+        let usual = LogConfig::default();
         let config = LogConfig {
             bulk: true,
+            segment_bytes: options.segment_bytes.unwrap_or(usual.segment_bytes),
             log_id: host.random_id(),
             program: PROGRAM.to_owned(),
-            holder: "ghostbridge import".to_owned(),
-            ..LogConfig::default()
+            holder: format!("ghostbridge import, pid {}", std::process::id()),
+            ..usual
         };
         let (log, recovery) = Log::open(data.root(), config, Arc::clone(&clock))?;
         if let Some(cut) = &recovery.cut {
@@ -111,7 +113,7 @@ impl Writer {
             lines_since_wake: 0,
             follower,
             clock,
-            model_dirs: model_dirs.to_vec(),
+            model_dirs: options.model_dirs.clone(),
         })
     }
 
@@ -163,7 +165,11 @@ impl Writer {
     }
 
     /// Makes everything durable and findable, and then lets the full model refine new shapes.
-    pub(crate) fn finish(mut self, host: &dyn Host, interrupted: bool) -> Result<Finished, WriterError> {
+    pub(crate) fn finish(
+        mut self,
+        host: &dyn Host,
+        interrupted: bool,
+    ) -> Result<Finished, WriterError> {
         let mut finished = Finished { shapes_new: self.shapes_new, ..Finished::default() };
         self.log.sync()?;
         self.follower.commit()?;

@@ -36,6 +36,15 @@ pub(crate) fn spelled(argument: OsString) -> OsString {
     negated.map_or(argument, OsString::from)
 }
 
+/// Set them apart in the help of every command.
+const GLOBAL: &str = "Global options";
+
+/// A folder's path; an empty one (an environment variable set to nothing) stands for none.
+fn folder() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    use clap::builder::{OsStringValueParser, TypedValueParser};
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
 /// Where the data and the model are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Place {
@@ -43,14 +52,16 @@ pub(crate) struct Place {
     ///
     /// Default: /var/lib/ghostbridge as root, else the XDG data folder.
     #[arg(long, global = true, value_name = "DIR", env = "GHOSTBRIDGE_DATA_DIR")]
+    #[arg(value_parser = folder(), help_heading = GLOBAL)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Folder that holds the full model (model.onnx)
     #[arg(long, global = true, value_name = "DIR", env = "GHOSTBRIDGE_MODEL_DIR")]
+    #[arg(value_parser = folder(), help_heading = GLOBAL)]
     pub(crate) model_dir: Option<PathBuf>,
     /// File that names groups of hosts, for words such as "production servers"
     ///
     /// Default: tags.toml in the data folder, then /etc/ghostbridge/tags.toml.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub(crate) tags: Option<PathBuf>,
 }
 
@@ -81,9 +92,7 @@ pub(crate) enum Command {
     /// Check that everything the program needs is in place
     Doctor,
     /// Print completions for a shell
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write one a command into a folder
     Man {
         /// Write every page into this folder instead
@@ -92,7 +101,20 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether files that it makes are of the data folder, and not somebody's own.
+    pub(crate) fn keeps_data(&self) -> bool {
+        !matches!(self, Command::Man { .. } | Command::Completions { .. })
+    }
+}
+
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ghostbridge import capture.pcap other.pcapng.gz captures/\n  \
+    ghostbridge import capture.pcap -- 'tcp port 443 and not host 10.0.0.1'\n  \
+    tcpdump -r old.pcap -w - | ghostbridge import -\n\
+    An import that was interrupted is completed by the same command."
+)]
 pub(crate) struct Import {
     /// Captures, folders of captures, or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
@@ -115,6 +137,10 @@ pub(crate) struct Import {
     /// Leave new shapes with their fast vectors; a later import refines them
     #[arg(long)]
     pub(crate) no_model: bool,
+    /// Seal a segment of the log before it exceeds so many bytes, instead of 64 MiB: for small
+    /// disks and tests
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(65_536..))]
+    pub(crate) segment_bytes: Option<u64>,
     /// What to print for each file
     #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
     pub(crate) output: ImportFormat,
@@ -144,6 +170,9 @@ pub(crate) struct Span {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ghostbridge query unusual DNS queries --last 24h\n  \
+    ghostbridge query 'large uploads from 10.0.0.7 yesterday' --limit 50\n  \
+    ghostbridge query app:ssh failed logins -dest:10.0.0.0/8 -o jsonl")]
 pub(crate) struct Query {
     /// The question: plain words, and key:value filters where you like
     #[arg(required_unless_present = "batch", value_name = "WORDS")]
@@ -162,6 +191,9 @@ pub(crate) struct Query {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ghostbridge flows app:dns,mdns --since 2026-11-20\n  \
+    ghostbridge flows host:10.0.0.0/8 -dest.port:443 'bytes:>1M' -o csv\n  \
+    ghostbridge flows behaviour:port_scan -o jsonl")]
 pub(crate) struct Flows {
     /// key:value filters, with - to exclude: app:dns -src:10.0.0.1 bytes:>1M
     #[arg(value_name = "FILTER")]
@@ -177,8 +209,10 @@ pub(crate) struct Flows {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ghostbridge similar 4711\n  \
+    ghostbridge similar '1:LQU9qZlK+B5F3KDmev6m5PMibrg='")]
 pub(crate) struct Similar {
-    /// Sequence number of an event, or a Community ID
+    /// Sequence number of an event (ghost.seq in `-o jsonl`), or a Community ID
     #[arg(value_name = "EVENT|COMMUNITY-ID")]
     pub(crate) to: String,
     /// At most so many hits

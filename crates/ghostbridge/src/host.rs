@@ -23,6 +23,12 @@ pub(crate) fn random_id() -> Result<[u8; 16], Failed> {
     Ok(id)
 }
 
+/// What is made from here on is for owner and group: files 0640, folders 0750.
+pub(crate) fn narrow_permissions() {
+    let others = rustix::fs::Mode::RWXO | rustix::fs::Mode::WGRP;
+    rustix::process::umask(others);
+}
+
 /// A flag that SIGINT and SIGTERM raise; a second signal ends the program at once.
 pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, Failed> {
     let stop = Arc::new(AtomicBool::new(false));

@@ -24,5 +24,8 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if cli.command.keeps_data() {
+        host::narrow_permissions();
+    }
     outcome::report(commands::run(cli))
 }

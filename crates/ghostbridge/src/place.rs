@@ -10,7 +10,7 @@ use crate::outcome::Failed;
 impl Place {
     /// The data folder asked for, else the default one.
     pub(crate) fn data(&self) -> DataDir {
-        match &self.data_dir {
+        match self.chosen() {
             Some(dir) => DataDir::new(dir),
             None => {
                 let variable = |name| std::env::var_os(name).map(PathBuf::from);
@@ -21,6 +21,11 @@ impl Place {
                 )
             }
         }
+    }
+
+    /// The data folder that was named; an empty name is none.
+    pub(crate) fn chosen(&self) -> Option<&Path> {
+        self.data_dir.as_deref().filter(|dir| !dir.as_os_str().is_empty())
     }
 
     /// The data folder of a command that only reads: it must hold a log.
@@ -38,7 +43,7 @@ impl Place {
 
     /// Where a full model may lie, the most wanted first.
     pub(crate) fn model_dirs(&self) -> Vec<PathBuf> {
-        if let Some(dir) = &self.model_dir {
+        if let Some(dir) = self.model_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
             return vec![dir.clone()];
         }
         let mut dirs = vec![self.data().root().join("model")];
@@ -58,7 +63,8 @@ impl Place {
             return Tags::read(path, true).map_err(Failed::usage);
         }
         let own = self.data().tags_file();
-        let path = if own.exists() { own.as_path() } else { Path::new("/etc/ghostbridge/tags.toml") };
+        let path =
+            if own.exists() { own.as_path() } else { Path::new("/etc/ghostbridge/tags.toml") };
         Tags::read(path, false).map_err(Failed::usage)
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use ghost_node::Timestamp;
-use ghost_node::store::{Answer, Limits, Store, StoreError};
+use ghost_node::store::{Answer, Limits, QueryError, Store, StoreError};
 use jiff::Zoned;
 
 use crate::cli::{Flows, Place, Query, Similar, Span};
@@ -32,15 +32,21 @@ pub(crate) fn query(place: &Place, asked: Query) -> Result<Done, Failed> {
 /// `flows`.
 pub(crate) fn flows(place: &Place, asked: Flows) -> Result<Done, Failed> {
     let store = open(place)?;
-    let answer = store
-        .flows(&asked.filters.join(" "), &limits(&asked.span, asked.limit))
-        .map_err(failed)?;
+    let answer =
+        store.flows(&asked.filters.join(" "), &limits(&asked.span, asked.limit)).map_err(failed)?;
     notes(&answer);
     print(&store, &answer, Layout::of_stdout(asked.output, false), None)
 }
 
 /// `similar`.
 pub(crate) fn similar(place: &Place, asked: Similar) -> Result<Done, Failed> {
+    let by_number = asked.to.bytes().all(|b| b.is_ascii_digit());
+    if !by_number && !asked.to.starts_with("1:") {
+        return Err(Failed::usage(format!(
+            "{}: expected the sequence number of an event (ghost.seq) or a Community ID (1:…)",
+            asked.to
+        )));
+    }
     let store = open(place)?;
     let limits = Limits { hits: asked.limit, ..Limits::default() };
     let answer = store.similar(&asked.to, &limits).map_err(failed)?;
@@ -49,16 +55,11 @@ pub(crate) fn similar(place: &Place, asked: Similar) -> Result<Done, Failed> {
 }
 
 /// Asks every `id<TAB>words` line of `file`.
-fn batch(
-    store: &mut Store,
-    file: &Path,
-    limits: &Limits,
-    layout: Layout,
-) -> Result<Done, Failed> {
-    let text = fs::read_to_string(file)
-        .map_err(|e| Failed::new(format!("{}: {e}", file.display())))?;
+fn batch(store: &mut Store, file: &Path, limits: &Limits, layout: Layout) -> Result<Done, Failed> {
+    let text =
+        fs::read_to_string(file).map_err(|e| Failed::new(format!("{}: {e}", file.display())))?;
     let mut renderer = Renderer::new(BufWriter::new(io::stdout().lock()), layout);
-    let mut any = false;
+    let (mut any, mut first, mut failures) = (false, true, 0_u64);
     for (number, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
             continue;
@@ -70,14 +71,35 @@ fn batch(
                 number + 1
             )));
         };
-        let answer = store.query(words, limits).map_err(failed)?;
-        if number == 0 {
+        let answer = match store.query(words, limits) {
+            Ok(answer) => answer,
+            // One question that can't be asked must not take the others with it.
+            Err(
+                error @ (StoreError::Query(QueryError::Index(_))
+                | StoreError::Log(_)
+                | StoreError::Index(_)),
+            ) => return Err(failed(error)),
+            Err(error) => {
+                let place = format!("{}:{}", file.display(), number + 1);
+                say(format_args!(
+                    "ghostbridge: {}: {}",
+                    safe_text(&place),
+                    safe_text(&error.to_string())
+                ));
+                failures += 1;
+                continue;
+            }
+        };
+        if std::mem::take(&mut first) {
             notes(&answer);
         }
         any |= !answer.hits.is_empty();
         rows(&mut renderer, store, &answer, Some(id), true)?;
     }
     printed(renderer.finish().and_then(|mut out| out.flush()))?;
+    if failures > 0 {
+        return Err(Failed::usage(format!("{failures} questions could not be asked")));
+    }
     Ok(if any { Done::Well } else { Done::Nothing })
 }
 
@@ -154,6 +176,8 @@ fn now() -> Zoned {
 
 pub(crate) fn failed(error: StoreError) -> Failed {
     match error {
+        StoreError::Query(QueryError::NoEvent(_)) => Failed::new(error),
+        StoreError::Query(QueryError::Index(_)) => Failed::caused(error),
         StoreError::Query(_) | StoreError::NotAFilter(_) => Failed::usage(error),
         error => Failed::caused(error),
     }

@@ -44,7 +44,10 @@ pub(crate) fn run(place: &Place) -> Result<Done, Failed> {
             }
             Ok(memory) => tell(
                 "bad",
-                format!("{}; run `ghostbridge index rebuild`", memory.index_status().damaged.join("; ")),
+                format!(
+                    "{}; run `ghostbridge index rebuild`",
+                    memory.index_status().damaged.join("; ")
+                ),
             )?,
             Err(error) => tell("bad", error.message().to_owned())?,
         }

@@ -1,9 +1,9 @@
 //! `import`: captures into the log and the index.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::sync::Arc;
 
 use ghost_node::import::{self, FileReport, Host, ImportError, Options, Report};
 use ghost_node::{Clock, RealClock};
@@ -31,6 +31,7 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         no_idle_timeout: asked.no_idle_timeout,
         updates_s: asked.updates,
         model_dirs: if asked.no_model { Vec::new() } else { place.model_dirs() },
+        segment_bytes: asked.segment_bytes,
     };
     let result = import::run(&place.data(), &options, &program);
     if let Some(bar) = &program.bar {
@@ -44,7 +45,11 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         printed(Err(error))?;
     }
     tell(&report);
-    Ok(if report.failed > 0 || report.interrupted { Done::Nothing } else { Done::Well })
+    Ok(if report.failed + report.refused > 0 || report.interrupted {
+        Done::Nothing
+    } else {
+        Done::Well
+    })
 }
 
 /// The real clock, signals and terminal.
@@ -103,7 +108,8 @@ impl Host for Program {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bytes}/{total_bytes} {wide_bar} {bytes_per_sec} {eta}");
+    let style =
+        ProgressStyle::with_template("{bytes}/{total_bytes} {wide_bar} {bytes_per_sec} {eta}");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
@@ -135,17 +141,21 @@ fn tell(report: &Report) {
         report.files, report.packets, report.flows, report.events, report.seconds
     ));
     match &report.without_model {
-        Some(why) => say(format_args!(
-            "{} new shapes keep their fast vectors: {why}",
-            report.shapes_new
-        )),
+        Some(_) if report.shapes_new == 0 => {}
+        Some(why) => {
+            say(format_args!("{} new shapes keep their fast vectors: {why}", report.shapes_new))
+        }
+        None if report.shapes_refined == 0 => {}
         None => say(format_args!(
-            "full model: {} of {} new shapes in {:.2} s",
-            report.shapes_refined, report.shapes_new, report.model_seconds
+            "full model: {} shapes refined in {:.2} s",
+            report.shapes_refined, report.model_seconds
         )),
     }
     if report.failed > 0 {
         say(format_args!("{} captures could not be read, or not to their end", report.failed));
+    }
+    if report.refused > 0 {
+        say(format_args!("{} captures were left alone: they are known already", report.refused));
     }
     if report.interrupted {
         say("stopped; the same command completes it, with nothing lost or doubled");

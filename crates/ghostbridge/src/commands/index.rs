@@ -18,7 +18,7 @@ pub(crate) fn rebuild(place: &Place, from: Option<PathBuf>) -> Result<Done, Fail
         None => data = place.data_with_log()?,
         Some(from) => match data_folder_of(&from) {
             // The log of a data folder: its index is made anew where it is.
-            Some(folder) if place.data_dir.is_none() => data = folder,
+            Some(folder) if place.chosen().is_none() => data = folder,
             Some(folder) if same(&folder, &data) => {}
             _ => adopt(&from, &data).map_err(Failed::caused)?,
         },
@@ -60,11 +60,7 @@ pub(crate) fn status(place: &Place, output: VerdictFormat) -> Result<Done, Faile
     Ok(if status.damaged.is_empty() { Done::Well } else { Done::Nothing })
 }
 
-fn print_table(
-    status: &store::Status,
-    tail_events: u64,
-    digest: &str,
-) -> std::io::Result<()> {
+fn print_table(status: &store::Status, tail_events: u64, digest: &str) -> std::io::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     writeln!(out, "events          {}", status.events)?;

@@ -19,11 +19,7 @@ pub(crate) fn run(place: &Place, asked: LogCommand) -> Result<Done, Failed> {
     }
 }
 
-fn verify(
-    place: &Place,
-    against: Option<String>,
-    output: VerdictFormat,
-) -> Result<Done, Failed> {
+fn verify(place: &Place, against: Option<String>, output: VerdictFormat) -> Result<Done, Failed> {
     let against = match against {
         None => None,
         Some(text) => Some(Head::parse(&text).ok_or_else(|| {
@@ -39,11 +35,8 @@ fn verify(
     match output {
         VerdictFormat::Table => {
             let state = if verdict.ok() { "ok" } else { "DAMAGED" };
-            let head = if verdict.lines > 0 {
-                format!("\nhead: {}", verdict.head)
-            } else {
-                String::new()
-            };
+            let head =
+                if verdict.lines > 0 { format!("\nhead: {}", verdict.head) } else { String::new() };
             printed(writeln!(io::stdout(), "{state}: {}{head}", safe_text(&verdict.to_string())))?;
         }
         VerdictFormat::Json => {
@@ -96,7 +89,7 @@ fn stats(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
         }))?,
         VerdictFormat::Table => {
             let mut text = format!(
-                "{} lines, {} bytes, {} sealed segments\n",
+                "{} lines, {} bytes, {} segments\n",
                 stats.lines, stats.bytes, stats.segments
             );
             if let (Some(first), Some(last)) = (stats.first_time, stats.last_time) {

@@ -40,7 +40,7 @@ pub(crate) fn run(place: &Place, output: VerdictFormat) -> Result<Done, Failed> 
                 text += &format!(", from {} to {}", moment(first), moment(last));
             }
             text += &format!(
-                "\nlog        {} lines, {} bytes, {} sealed segments\nindex      up to line {}, {} \
+                "\nlog        {} lines, {} bytes, {} segments\nindex      up to line {}, {} \
                  events behind it\nshapes     {}, {} refined by the full model\nlost       {} gaps, \
                  {} recoveries\n",
                 stats.lines,

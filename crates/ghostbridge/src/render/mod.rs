@@ -131,6 +131,7 @@ impl<W: Write> Renderer<W> {
 }
 
 /// Renders all of `rows` to `out`.
+#[cfg(test)]
 pub(crate) fn render<'a, W: Write>(
     out: W,
     layout: Layout,
