@@ -15,6 +15,7 @@ mod bench;
 mod demo;
 mod eval;
 mod fixtures;
+mod licences;
 mod model;
 mod setup;
 mod sh;

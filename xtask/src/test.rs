@@ -1,28 +1,20 @@
 //! `test`: everything that must hold before a change is taken, in the order of what fails soonest.
 //!
 //! Sets the machine up as the demo does; then formatting, clippy with warnings denied, tidy, unit,
-//! property and integration tests, documentation tests, and the licences of dependencies where
-//! cargo-deny is installed. A step that can't be done here is told loudly and counted.
+//! property and integration tests, documentation tests, and the licences of dependencies. Steps
+//! after a failed one are done too.
 
 use std::time::Instant;
 
 use crate::Done;
 use crate::args::Args;
 use crate::sh::{self, cargo, have};
-use crate::{setup, tidy};
-
-/// How a step ended.
-#[derive(Debug)]
-enum End {
-    Passed,
-    Failed(String),
-    Skipped(String),
-}
+use crate::{licences, setup, tidy};
 
 #[derive(Debug)]
 struct Step {
     name: &'static str,
-    end: End,
+    end: Done,
     seconds: f64,
 }
 
@@ -35,25 +27,19 @@ pub(crate) fn run(mut args: Args) -> Done {
         return Err(format!("--seeds wants a number, not {seeds:?}"));
     }
     let mut steps = Vec::new();
-    step(&mut steps, "set-up", || passed(setup::all()));
-    step(&mut steps, "formatting", || passed(sh::run(cargo().args(["fmt", "--all", "--check"]))));
+    step(&mut steps, "set-up", setup::all);
+    step(&mut steps, "formatting", || sh::run(cargo().args(["fmt", "--all", "--check"])));
     step(&mut steps, "clippy", || {
         let mut clippy = cargo();
         clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
-        passed(sh::run(clippy.args(["--", "-D", "warnings"])))
+        sh::run(clippy.args(["--", "-D", "warnings"]))
     });
-    step(&mut steps, "tidy", || passed(tidy::run()));
-    step(&mut steps, "tests", || passed(tests(seeds.as_deref())));
+    step(&mut steps, "tidy", tidy::run);
+    step(&mut steps, "tests", || tests(seeds.as_deref()));
     step(&mut steps, "documentation tests", || {
-        passed(sh::run(cargo().args(["test", "--quiet", "--workspace", "--doc"])))
+        sh::run(cargo().args(["test", "--quiet", "--workspace", "--doc"]))
     });
-    step(&mut steps, "licences", || {
-        if have("cargo-deny") {
-            passed(sh::run(cargo().args(["deny", "check", "licenses", "bans", "sources"])))
-        } else {
-            End::Skipped("cargo-deny is not installed".into())
-        }
-    });
+    step(&mut steps, "licences", licences::run);
     summary(&steps)
 }
 
@@ -72,19 +58,13 @@ fn tests(seeds: Option<&str>) -> Done {
     sh::run(&mut tests)
 }
 
-fn passed(done: Done) -> End {
-    done.map_or_else(End::Failed, |()| End::Passed)
-}
-
-fn step(steps: &mut Vec<Step>, name: &'static str, work: impl FnOnce() -> End) {
+fn step(steps: &mut Vec<Step>, name: &'static str, work: impl FnOnce() -> Done) {
     println!("== {name}");
     let start = Instant::now();
     let end = work();
     let seconds = start.elapsed().as_secs_f64();
-    match &end {
-        End::Passed => {}
-        End::Failed(why) => println!("FAILED: {why}"),
-        End::Skipped(why) => println!("SKIPPED, so not checked: {why}"),
+    if let Err(why) = &end {
+        println!("FAILED: {why}");
     }
     steps.push(Step { name, end, seconds });
 }
@@ -92,14 +72,10 @@ fn step(steps: &mut Vec<Step>, name: &'static str, work: impl FnOnce() -> End) {
 fn summary(steps: &[Step]) -> Done {
     println!("\n== summary");
     for step in steps {
-        let told = match &step.end {
-            End::Passed => "passed".to_owned(),
-            End::Failed(_) => "FAILED".to_owned(),
-            End::Skipped(why) => format!("SKIPPED ({why})"),
-        };
+        let told = if step.end.is_ok() { "passed" } else { "FAILED" };
         println!("{:<20} {:>7.1} s  {told}", step.name, step.seconds);
     }
-    let failed = steps.iter().filter(|s| matches!(s.end, End::Failed(_))).count();
+    let failed = steps.iter().filter(|s| s.end.is_err()).count();
     match failed {
         0 => Ok(()),
         n => Err(format!("{n} of {} steps failed", steps.len())),
@@ -111,9 +87,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failed_step_fails_the_whole_and_a_skipped_one_does_not() {
+    fn one_failed_step_fails_the_whole() {
         let step = |end| Step { name: "x", end, seconds: 0.0 };
-        assert!(summary(&[step(End::Passed), step(End::Skipped("why".into()))]).is_ok());
-        assert!(summary(&[step(End::Failed("why".into())), step(End::Passed)]).is_err());
+        assert!(summary(&[step(Ok(())), step(Ok(()))]).is_ok());
+        assert!(summary(&[step(Err("why".into())), step(Ok(()))]).is_err());
     }
 }

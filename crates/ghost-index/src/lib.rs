@@ -22,6 +22,7 @@ mod scan;
 mod search;
 mod shapes;
 mod store;
+mod sys;
 mod term;
 mod text;
 mod top;

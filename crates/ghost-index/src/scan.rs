@@ -2,7 +2,7 @@
 //!
 //! Rows are [`ROW`] bytes, shorter vectors filled with zeros, so that one row is six cache lines and
 //! the compiler sees a constant length. The plain loop is the reference; where the processor has
-//! AVX2 the same loop is compiled for it. Both give the same integers.
+//! AVX2 the same loop is compiled for it (`sys`). Both give the same integers.
 
 use ghost_event::VECTOR_DIMENSIONS;
 
@@ -31,7 +31,7 @@ fn dot(a: &[i8; ROW], b: &[i8; ROW]) -> i32 {
 }
 
 #[inline(always)]
-fn each(query: &Row, rows: &[Row], out: &mut Vec<i32>) {
+pub(crate) fn each(query: &Row, rows: &[Row], out: &mut Vec<i32>) {
     out.extend(rows.iter().map(|row| dot(&query.0, &row.0)));
 }
 
@@ -40,29 +40,10 @@ pub(crate) fn dots_plain(query: &Row, rows: &[Row], out: &mut Vec<i32>) {
     each(query, rows, out);
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn dots_avx2(query: &Row, rows: &[Row], out: &mut Vec<i32>) {
-    each(query, rows, out);
-}
-
-/// The dot product of `query` with each row, appended to `out`.
-pub(crate) fn dots(query: &Row, rows: &[Row], out: &mut Vec<i32>) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        #[expect(unsafe_code, reason = "a function compiled for AVX2 may run only where it is")]
-        // SAFETY: the processor was just asked and has AVX2, the function's only requirement.
-        unsafe {
-            dots_avx2(query, rows, out);
-        }
-        return;
-    }
-    dots_plain(query, rows, out);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::dots;
 
     #[test]
     fn the_fast_scan_gives_the_reference_integers() {

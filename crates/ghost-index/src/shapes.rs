@@ -9,7 +9,8 @@ use ghost_event::line::View;
 use ghost_event::{Seq, ShapeId, Tier, VECTOR_DIMENSIONS, Vector};
 
 use crate::limits;
-use crate::scan::{self, Row};
+use crate::scan::Row;
+use crate::sys;
 
 /// One shape as a line of the log states it.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,7 +132,7 @@ impl ShapeStore {
     #[must_use]
     pub fn cosines(&self, query: &Vector) -> Vec<f32> {
         let mut dots = Vec::with_capacity(self.matrix.len());
-        scan::dots(&Row::from_components(&query.components), &self.matrix, &mut dots);
+        sys::dots(&Row::from_components(&query.components), &self.matrix, &mut dots);
         #[expect(clippy::cast_precision_loss, reason = "384 * 127 * 127 fits 24 bits")]
         let cosine = |(dot, row): (i32, &ShapeRow)| dot as f32 * row.vector.scale * query.scale;
         dots.into_iter().zip(&self.rows).map(cosine).collect()

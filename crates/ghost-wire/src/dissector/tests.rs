@@ -1,3 +1,5 @@
+//! The dissector on streams in order, out of order, with gaps and without end.
+
 use super::*;
 use crate::{Field, LearnedFrom, fields};
 
