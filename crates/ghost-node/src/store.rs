@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use ghost_embed::{Embed, Model, ModelError, Profile, QueryEncoder, find_model_dir};
 use ghost_event::Seq;
-use ghost_event::line::{LineKind, View};
+use ghost_event::line::{ImportState, LineKind, View};
 pub use ghost_index::Status;
 use ghost_index::{EmbeddedIndex, Index, IndexError, OracleIndex};
 pub use ghost_log::{Head, Proven, VerifyOptions, verify};
 use ghost_log::{LogError, LogReader, LogStats};
-pub use ghost_query::{Answer, QueryError};
+pub use ghost_query::{Answer, KEYS, QueryError};
 use ghost_query::{Ask, Like, Part, Sources, Tags};
 use jiff::Zoned;
 
@@ -102,6 +102,7 @@ impl Store {
             index.retain(first)?;
         }
         let tail = tail(&reader, index.indexed_to())?;
+        notes.extend(lost(&reader)?);
         Ok(Store {
             reader,
             index,
@@ -213,6 +214,23 @@ fn span(limits: &Limits, now: &Zoned, tags: &Tags) -> Result<Vec<Part>, StoreErr
         }
     }
     Ok(parts)
+}
+
+/// What the imports could not take in, in words; `None` where nothing is known to be missing.
+fn lost(reader: &LogReader) -> Result<Option<String>, StoreError> {
+    let journal = reader.journal()?;
+    let all = journal.all();
+    let unparsed: u64 = all.iter().map(|import| import.unparsed).sum();
+    let damaged = all.iter().filter(|import| !import.error.is_empty()).count();
+    let unfinished = all.iter().filter(|import| import.state == ImportState::Begin).count();
+    let parts = [
+        (unparsed, "packets that are in no event"),
+        (damaged as u64, "captures that were damaged before their end"),
+        (unfinished as u64, "imports that were stopped"),
+    ];
+    let told: Vec<String> =
+        parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    Ok((!told.is_empty()).then(|| format!("lost: {}", told.join(", "))))
 }
 
 fn lines_behind(reader: &LogReader, index: &EmbeddedIndex) -> Result<u64, StoreError> {

@@ -155,6 +155,25 @@ pub(crate) enum ImportFormat {
     Jsonl,
 }
 
+const EXAMPLES_QUERY: &str = "Examples:
+  ghostbridge query unusual DNS queries --last 24h
+  ghostbridge query 'large uploads from 10.0.0.7 yesterday' --limit 50
+  ghostbridge query app:ssh failed logins -dst:10.0.0.0/8 -o jsonl";
+
+const EXAMPLES_FLOWS: &str = "Examples:
+  ghostbridge flows app:dns,mdns --since 2026-11-20
+  ghostbridge flows host:10.0.0.0/8 -port:443 'bytes:>1MB' -o csv
+  ghostbridge flows behaviour:port_scan -o jsonl";
+
+/// Every filter with what it takes, from the query language's own table.
+fn filters() -> String {
+    let mut text = "Filters (key:value, several values by commas, - before to exclude):".to_owned();
+    for (name, _, what) in ghost_node::store::KEYS {
+        text += &format!("\n  {name:<13} {}", what.replace('`', ""));
+    }
+    text + "\n  A dotted path is any fact of the event: tls.version:1.2, http.status:404"
+}
+
 /// Which stretch of time is meant.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Span {
@@ -170,9 +189,10 @@ pub(crate) struct Span {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ghostbridge query unusual DNS queries --last 24h\n  \
-    ghostbridge query 'large uploads from 10.0.0.7 yesterday' --limit 50\n  \
-    ghostbridge query app:ssh failed logins -dest:10.0.0.0/8 -o jsonl")]
+#[command(
+    after_help = EXAMPLES_QUERY,
+    after_long_help = format!("{EXAMPLES_QUERY}\n\n{}", filters())
+)]
 pub(crate) struct Query {
     /// The question: plain words, and key:value filters where you like
     #[arg(required_unless_present = "batch", value_name = "WORDS")]
@@ -191,11 +211,12 @@ pub(crate) struct Query {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ghostbridge flows app:dns,mdns --since 2026-11-20\n  \
-    ghostbridge flows host:10.0.0.0/8 -dest.port:443 'bytes:>1M' -o csv\n  \
-    ghostbridge flows behaviour:port_scan -o jsonl")]
+#[command(
+    after_help = EXAMPLES_FLOWS,
+    after_long_help = format!("{EXAMPLES_FLOWS}\n\n{}", filters())
+)]
 pub(crate) struct Flows {
-    /// key:value filters, with - to exclude: app:dns -src:10.0.0.1 bytes:>1M
+    /// key:value filters, with - to exclude: app:dns -src:10.0.0.1 bytes:>1MB
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     #[command(flatten)]
