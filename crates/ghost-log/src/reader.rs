@@ -117,6 +117,23 @@ impl LogReader {
         Ok(imports)
     }
 
+    /// The imports that `state/imports.jsonl` tells of: read at once, and all of them unless that copy
+    /// was lost.
+    pub fn journal(&self) -> Result<Imports, LogError> {
+        let path = self.layout.imports();
+        let file = match self.disk.open_read(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Imports::default()),
+            Err(e) => return Err(LogError::io("open", &path)(e)),
+        };
+        let mut imports = Imports::default();
+        let mut scanner = Scanner::new(file, 0);
+        while let Some(Piece::Line(line)) = scanner.next().map_err(LogError::io("read", &path))? {
+            imports.take_line(line);
+        }
+        Ok(imports)
+    }
+
     /// The events that stand in the log of the import that line `begin` began.
     pub fn events_of_import(&self, begin: Seq) -> Result<u64, LogError> {
         let mut count = 0;
