@@ -99,8 +99,9 @@ pub enum DamageKind {
     Repeated,
     /// The line is no line of a log.
     Malformed,
-    /// The active segment ends in something that was never finished.
-    TornTail { bytes: u64 },
+    /// The active segment ends in something that is no whole line; where lines up to `durable` had
+    /// been made durable, more than the unfinished was lost.
+    TornTail { bytes: u64, durable: Option<Seq> },
     /// The file's name says another first line.
     Misnamed,
     /// The log ends before a line that had been made durable.
@@ -327,7 +328,7 @@ impl Pass<'_> {
             return Ok(DamageKind::Malformed);
         }
         let len = open().and_then(|f| f.len()).map_err(io())?;
-        Ok(DamageKind::TornTail { bytes: len.saturating_sub(byte) })
+        Ok(DamageKind::TornTail { bytes: len.saturating_sub(byte), durable: None })
     }
 
     /// What happened at a line that does not continue the chain.
@@ -458,7 +459,10 @@ impl Pass<'_> {
         );
         if torn {
             let beyond = self.heads.iter().flatten().map(|h| h.seq).filter(|s| *s > head.seq).max();
-            if let Some(expected) = beyond {
+            let tail = self.verdict.damage.as_mut().map(|d| &mut d.kind);
+            if let (Some(DamageKind::TornTail { durable, .. }), Some(_)) = (tail, beyond) {
+                *durable = beyond;
+            } else if let Some(expected) = beyond {
                 let place = self.before.unwrap_or_default();
                 let byte = all
                     .last()
@@ -529,9 +533,15 @@ impl fmt::Display for Damage {
             DamageKind::Malformed => {
                 write!(f, "malformed: what stands where line {seq} should is no line of a log")
             }
-            DamageKind::TornTail { bytes } => write!(
+            DamageKind::TornTail { bytes, durable: None } => write!(
                 f,
                 "torn tail: {bytes} bytes after line {} were never finished; the next start cuts them",
+                seq.saturating_sub(1)
+            ),
+            DamageKind::TornTail { bytes, durable: Some(durable) } => write!(
+                f,
+                "torn tail: {bytes} bytes after line {} are no whole line, but line {durable} had \
+                 been made durable",
                 seq.saturating_sub(1)
             ),
             DamageKind::Misnamed => {

@@ -262,7 +262,7 @@ fn an_unfinished_end_is_a_torn_tail() {
         bytes.extend_from_slice(tail);
         sim.put(&path, &bytes);
         let found = damage(&sim);
-        assert_eq!(found.kind, DamageKind::TornTail { bytes: tail.len() as u64 });
+        assert_eq!(found.kind, DamageKind::TornTail { bytes: tail.len() as u64, durable: None });
         assert_eq!((found.seq, found.byte), (head.seq + 1, byte));
     }
 }
