@@ -13,10 +13,12 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use ghost_event::Seq;
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, UserOperation};
+use tantivy::store::Compressor;
 use tantivy::{Index as Engine, IndexSettings, IndexWriter};
 
 use crate::digest::ContentDigest;
@@ -30,7 +32,7 @@ use crate::top::Top;
 use crate::{Added, Index, IndexError, Status, limits};
 
 /// Version of what stands on disk.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Documents handed to the engine at once.
 const BATCH: usize = 64;
@@ -57,6 +59,8 @@ pub struct EmbeddedIndex {
     /// What is committed, by first segment; the active one is the last.
     partitions: Vec<Partition>,
     active: Option<Active>,
+    /// The full partition before the active one, being committed beside it.
+    closing: Closing,
     shapes: ShapeStore,
     shape_file: Option<ShapeFile>,
     shapes_whole: bool,
@@ -79,6 +83,37 @@ struct Active {
     span: Span,
     batch: Vec<UserOperation<Doc>>,
     changed: bool,
+}
+
+/// A partition that a thread of its own commits; waited for before the index goes.
+#[derive(Debug, Default)]
+struct Closing(Option<JoinHandle<Result<Partition, IndexError>>>);
+
+impl Closing {
+    fn start(mut active: Active, shape_bytes: u64) -> Result<Closing, IndexError> {
+        let work = move || {
+            active.commit(shape_bytes)?;
+            let partition = active.committed();
+            active.close()?;
+            Ok(partition)
+        };
+        let thread = thread::Builder::new().name("partition".to_owned()).spawn(work);
+        Ok(Closing(Some(thread.map_err(|e| IndexError::Engine(e.to_string()))?)))
+    }
+
+    /// Waits for it.
+    fn finish(&mut self) -> Result<Option<Partition>, IndexError> {
+        let Some(thread) = self.0.take() else { return Ok(None) };
+        let ended = |_| IndexError::Engine("the thread of a partition ended early".to_owned());
+        thread.join().map_err(ended)?.map(Some)
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // The folder must be at rest before another may lock the index.
+        let _ = self.finish();
+    }
 }
 
 impl std::fmt::Debug for Active {
@@ -169,6 +204,7 @@ impl EmbeddedIndex {
             fields: schema().1,
             partitions,
             active: None,
+            closing: Closing::default(),
             shapes,
             shape_file,
             shapes_whole,
@@ -190,8 +226,13 @@ impl EmbeddedIndex {
             return Err(IndexError::ReadOnly);
         }
         self.active = None;
+        // What it holds goes too, whole or not.
+        let _ = self.closing.finish();
+        for dir in folders(&self.dir)?.iter().filter(|dir| first_of(dir).is_some()) {
+            remove(dir)?;
+        }
         for partition in self.partitions.drain(..) {
-            fs::remove_dir_all(&partition.dir).map_err(IndexError::io(&partition.dir))?;
+            remove(&partition.dir)?;
         }
         self.shapes = ShapeStore::default();
         self.shape_file = Some(ShapeFile::open(&self.dir.join("shapes"), 0)?);
@@ -210,6 +251,7 @@ impl EmbeddedIndex {
         if self.lock.is_none() {
             return Ok(());
         }
+        self.closed()?;
         let active = self.active.as_ref().map(|a| a.dir.clone());
         let mut failed = None;
         self.partitions.retain(|p| {
@@ -232,6 +274,7 @@ impl EmbeddedIndex {
         if self.lock.is_none() {
             return Err(IndexError::ReadOnly);
         }
+        self.closed()?;
         let mut made = Vec::new();
         let mut at = 0;
         let mut before: Option<Span> = None;
@@ -337,11 +380,15 @@ impl EmbeddedIndex {
             a.span.segments.1 != segment && a.span.events >= self.partition_events
         });
         if full {
-            self.commit()?;
+            self.closed()?;
+            let shape_bytes = self.sync_shapes()?;
             if let Some(active) = self.active.take() {
-                active.close()?;
+                self.closing = Closing::start(active, shape_bytes)?;
             }
-            self.join_smallest()?;
+            if self.partitions.len() + 1 >= limits::PARTITIONS_MAX {
+                self.closed()?;
+                self.join_smallest()?;
+            }
         }
         if self.active.is_none() {
             let last = self.partitions.last();
@@ -362,6 +409,29 @@ impl EmbeddedIndex {
         let active = self.active.as_mut().ok_or(IndexError::ReadOnly)?;
         active.span.segments.1 = active.span.segments.1.max(segment);
         Ok(active)
+    }
+
+    /// Waits for the partition that is being closed, and takes it among the committed ones.
+    fn closed(&mut self) -> Result<(), IndexError> {
+        if let Some(partition) = self.closing.finish()? {
+            self.take_committed(partition);
+        }
+        Ok(())
+    }
+
+    fn take_committed(&mut self, partition: Partition) {
+        self.committed = partition.span.map_or(self.committed, |s| s.indexed_to);
+        match self.partitions.last_mut() {
+            Some(last) if last.dir == partition.dir => *last = partition,
+            _ => self.partitions.push(partition),
+        }
+    }
+
+    /// Makes the shapes durable; the length of their file.
+    fn sync_shapes(&mut self) -> Result<u64, IndexError> {
+        let Some(file) = &mut self.shape_file else { return Ok(0) };
+        file.sync()?;
+        Ok(file.len())
     }
 
     /// Joins neighbours until there are few enough partitions.
@@ -400,7 +470,13 @@ impl Active {
         remove(dir)?;
         fs::create_dir_all(dir).map_err(IndexError::io(dir))?;
         let directory = MmapDirectory::open(dir).map_err(|e| IndexError::Engine(e.to_string()))?;
-        let engine = Engine::create(directory, schema().0, IndexSettings::default())?;
+        // Documents are not stored: the log has them.
+        let settings = IndexSettings {
+            docstore_compression: Compressor::None,
+            docstore_compress_dedicated_thread: false,
+            ..IndexSettings::default()
+        };
+        let engine = Engine::create(directory, schema().0, settings)?;
         Active::of(dir, engine, span)
     }
 
@@ -416,7 +492,14 @@ impl Active {
             .build();
         let writer = engine.writer_with_options(options)?;
         writer.set_merge_policy(Box::new(LogMergePolicy::default()));
-        Ok(Active { dir: dir.into(), engine, writer, span, batch: Vec::new(), changed: false })
+        Ok(Active {
+            dir: dir.into(),
+            engine,
+            writer,
+            span,
+            batch: Vec::with_capacity(BATCH),
+            changed: false,
+        })
     }
 
     fn add(&mut self, fields: Fields, entry: Entry) -> Result<(), IndexError> {
@@ -424,7 +507,8 @@ impl Active {
         self.batch.push(UserOperation::Add(Doc::new(fields, entry)));
         self.changed = true;
         if self.batch.len() >= BATCH {
-            self.writer.run(std::mem::take(&mut self.batch))?;
+            let full = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+            self.writer.run(full)?;
         }
         Ok(())
     }
@@ -441,6 +525,11 @@ impl Active {
         prepared.commit()?;
         self.changed = false;
         Ok(())
+    }
+
+    /// What was just committed, open.
+    fn committed(&self) -> Partition {
+        Partition::of(&self.dir, self.span, &self.engine)
     }
 
     fn close(self) -> Result<(), IndexError> {
@@ -491,22 +580,16 @@ impl Index for EmbeddedIndex {
     }
 
     fn commit(&mut self) -> Result<(), IndexError> {
+        if !self.active.as_ref().is_some_and(|active| active.changed) {
+            return self.closed();
+        }
+        // In order: a cursor never stands before lines that no partition holds.
+        self.closed()?;
+        let shape_bytes = self.sync_shapes()?;
         let Some(active) = &mut self.active else { return Ok(()) };
-        if !active.changed {
-            return Ok(());
-        }
-        let mut shape_bytes = 0;
-        if let Some(file) = &mut self.shape_file {
-            file.sync()?;
-            shape_bytes = file.len();
-        }
         active.commit(shape_bytes)?;
-        let partition = Partition::of(&active.dir, active.span, &active.engine);
-        self.committed = active.span.indexed_to;
-        match self.partitions.last_mut() {
-            Some(last) if last.dir == partition.dir => *last = partition,
-            _ => self.partitions.push(partition),
-        }
+        let partition = active.committed();
+        self.take_committed(partition);
         Ok(())
     }
 

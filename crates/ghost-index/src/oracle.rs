@@ -9,7 +9,7 @@ use crate::digest::{self, ContentDigest};
 use crate::entry::{Numbers, Reader, Record};
 use crate::request::{Clause, Facts, Hit, Order, Position, Request, Response};
 use crate::shapes::ShapeStore;
-use crate::term::{Kind, Term, glob};
+use crate::term::{self, Kind, Term, glob};
 use crate::top::Top;
 use crate::{Added, Index, IndexError, Status};
 
@@ -39,6 +39,9 @@ impl Event {
     fn passes(&self, clause: &Clause) -> bool {
         let n = &self.numbers;
         match clause {
+            Clause::Has(term) if term.kind() == Some(Kind::CommunityId) => {
+                n.pair == term::pair(term.value())
+            }
             Clause::Has(term) => self.terms.contains(term),
             Clause::Between(a, b) => self.terms.iter().any(|t| a <= t && t <= b),
             Clause::Name(pattern) => self.named(pattern),
@@ -158,7 +161,7 @@ impl Index for OracleIndex {
             top.offer(Hit {
                 seq: n.seq,
                 at: n.at,
-                flow: n.flow,
+                flow: n.flow(),
                 shape,
                 score,
                 shape_score,

@@ -86,7 +86,7 @@ pub(crate) struct Fields {
 }
 
 /// The columns, in the order in which [`Doc`] gives them.
-const NUMBERS: [&str; 12] = [
+const NUMBERS: [&str; 13] = [
     "seq",
     "start",
     "end",
@@ -94,7 +94,8 @@ const NUMBERS: [&str; 12] = [
     "to_client",
     "packets",
     "duration_us",
-    "flow",
+    "pair",
+    "source",
     "shape",
     "segment",
     "offset",
@@ -131,7 +132,8 @@ impl Doc {
             n.to_client,
             n.packets,
             n.measure(crate::Measure::DurationUs),
-            n.flow,
+            n.pair,
+            n.source,
             n.shape,
             n.at.segment,
             n.at.offset,
@@ -207,7 +209,8 @@ pub(crate) enum Column {
     ToClient,
     Packets,
     DurationUs,
-    Flow,
+    Pair,
+    Source,
     Shape,
     Segment,
     Offset,
@@ -239,7 +242,8 @@ impl Segment {
             to_server: self.value(Column::ToServer, doc),
             to_client: self.value(Column::ToClient, doc),
             packets: self.value(Column::Packets, doc),
-            flow: self.value(Column::Flow, doc),
+            pair: self.value(Column::Pair, doc),
+            source: self.value(Column::Source, doc),
             shape: self.value(Column::Shape, doc),
             at: self.position(doc),
         }

@@ -12,10 +12,11 @@ use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
 
 use crate::bits::Bits;
+use crate::entry;
 use crate::oracle::{NamePattern, name_pattern};
 use crate::partition::{Column, SIGN, Segment};
 use crate::request::{Clause, Facts, Hit, Measure, Order, Request, float_order};
-use crate::term::{Kind, Term, glob};
+use crate::term::{self, Kind, Term, glob};
 use crate::top::Top;
 
 /// A request, made ready for many segments.
@@ -66,7 +67,7 @@ impl<'r> Plan<'r> {
         }
         let walk = Walk { plan: self, segment, should };
         if self.request.order == Order::Score {
-            walk.by_shape(&filter, top)?;
+            walk.by_shape(&filter, matched, top)?;
         } else {
             for doc in filter.iter_down() {
                 let shape = segment.value(Column::Shape, doc);
@@ -78,6 +79,9 @@ impl<'r> Plan<'r> {
     }
 }
 
+/// Events that are scored one by one in the time in which a dictionary finds one shape.
+const EVENTS_PER_LOOKUP: u64 = 2;
+
 struct Walk<'p> {
     plan: &'p Plan<'p>,
     segment: &'p Segment,
@@ -86,7 +90,15 @@ struct Walk<'p> {
 }
 
 impl Walk<'_> {
-    fn by_shape(&self, filter: &Bits, top: &mut Top) -> io::Result<()> {
+    fn by_shape(&self, filter: &Bits, matched: u64, top: &mut Top) -> io::Result<()> {
+        if matched <= self.plan.shapes.len() as u64 * EVENTS_PER_LOOKUP {
+            // So few that each costs less than asking the dictionary for every shape.
+            for doc in filter.iter_down() {
+                let shape = self.segment.value(Column::Shape, doc);
+                self.offer(doc, self.plan.scores.get(&shape).copied().unwrap_or(0.0), top);
+            }
+            return Ok(());
+        }
         let mut rest_done = false;
         for (id, score) in &self.plan.shapes {
             // Shapes that are not named stand at 0, between the named ones.
@@ -174,7 +186,7 @@ impl Walk<'_> {
         top.offer(Hit {
             seq,
             at: self.segment.position(doc),
-            flow: value(Column::Flow),
+            flow: entry::flow(value(Column::Pair), value(Column::Source)),
             shape: ghost_event::ShapeId(value(Column::Shape)),
             score,
             shape_score,
@@ -220,6 +232,10 @@ fn term_info(segment: &Segment, term: &Term) -> io::Result<Option<TermInfo>> {
 /// The documents for which `clause` holds.
 fn docs_of(segment: &Segment, clause: &Clause) -> io::Result<Bits> {
     Ok(match clause {
+        Clause::Has(term) if term.kind() == Some(Kind::CommunityId) => {
+            let pair = term::pair(term.value());
+            in_range(segment, Column::Pair, pair, pair)
+        }
         Clause::Has(term) => {
             let mut docs = Bits::none(segment.docs);
             if let Some(info) = term_info(segment, term)? {

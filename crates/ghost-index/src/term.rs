@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ghost_event::{MacAddr, ShapeId};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits;
 
@@ -120,7 +121,8 @@ impl Term {
         Term::text(Kind::Fact, &format!("{path}={value}"))
     }
 
-    /// A Community ID in its text form; case matters.
+    /// A Community ID in its text form; case matters. Engines answer it from a column of
+    /// hashes, and only [`Clause::Has`](crate::Clause::Has) asks for it.
     #[must_use]
     pub fn community_id(text: &str) -> Term {
         Term::raw(Kind::CommunityId, text.as_bytes())
@@ -164,6 +166,11 @@ impl fmt::Debug for Term {
             None => write!(f, "Term({})", self.0.escape_ascii()),
         }
     }
+}
+
+/// What a column holds of a Community ID.
+pub(crate) fn pair(community_id: &[u8]) -> u64 {
+    xxh3_64(community_id.get(..limits::TERM_BYTES_MAX).unwrap_or(community_id))
 }
 
 pub(crate) fn mapped(address: IpAddr) -> Ipv6Addr {

@@ -140,7 +140,7 @@ fn flow(rng: &mut Rng, seq: u64) -> String {
 
 fn clause(rng: &mut Rng, depth: u32) -> Clause {
     let has = |t| Clause::Has(t);
-    match rng.below(if depth == 0 { 10 } else { 13 }) {
+    match rng.below(if depth == 0 { 11 } else { 14 }) {
         0 => has(Term::text(Kind::App, rng.of(APPS))),
         1 => has(Term::text(Kind::Behaviour, rng.of(BEHAVIOURS))),
         2 => Clause::Between(
@@ -189,8 +189,9 @@ fn clause(rng: &mut Rng, depth: u32) -> Clause {
         7 => has(Term::fact("tls.version", &format!("TLS 1.{}", rng.below(4)))),
         8 => has(Term::number(Kind::Vlan, u16::try_from(rng.below(8)).unwrap())),
         9 => has(Term::shape(ShapeId(rng.below(14)))),
-        10 => Clause::Not(Box::new(clause(rng, depth - 1))),
-        11 => Clause::Any((0..rng.below(4)).map(|_| clause(rng, depth - 1)).collect()),
+        10 => has(Term::community_id(&format!("1:{}", rng.below(40)))),
+        11 => Clause::Not(Box::new(clause(rng, depth - 1))),
+        12 => Clause::Any((0..rng.below(4)).map(|_| clause(rng, depth - 1)).collect()),
         _ => Clause::All((0..rng.below(3)).map(|_| clause(rng, depth - 1)).collect()),
     }
 }
