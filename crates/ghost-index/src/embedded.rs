@@ -179,10 +179,12 @@ impl EmbeddedIndex {
             }
             !within
         });
-        // The newest partition is made again by feeding the lines behind the cursor.
+        // The newest partition is made again by feeding the lines behind the cursor; `repair` tells.
+        let mut repaired = Vec::new();
         if lock.is_some() {
             while partitions.last().is_some_and(|p| p.segments().is_err()) {
                 if let Some(p) = partitions.pop() {
+                    repaired.push(p.name());
                     fs::remove_dir_all(&p.dir).map_err(IndexError::io(&p.dir))?;
                 }
             }
@@ -212,7 +214,7 @@ impl EmbeddedIndex {
             committed,
             first_segment: 0,
             partition_events: limits::PARTITION_EVENTS_MIN,
-            repaired: Vec::new(),
+            repaired,
             reader: Reader::default(),
         })
     }
@@ -275,7 +277,7 @@ impl EmbeddedIndex {
             return Err(IndexError::ReadOnly);
         }
         self.closed()?;
-        let mut made = Vec::new();
+        let mut made = std::mem::take(&mut self.repaired);
         let mut at = 0;
         let mut before: Option<Span> = None;
         while let Some(partition) = self.partitions.get(at) {
@@ -693,8 +695,8 @@ impl EmbeddedIndex {
 
 fn check_format(dir: &Path, write: bool) -> Result<(), IndexError> {
     let path = dir.join("format");
-    match fs::read_to_string(&path) {
-        Ok(text) => match text.trim().parse() {
+    match fs::read(&path) {
+        Ok(text) => match String::from_utf8_lossy(&text).trim().parse() {
             Ok(FORMAT) => Ok(()),
             Ok(found) => Err(IndexError::Format { found, known: FORMAT }),
             Err(_) => Err(IndexError::Format { found: 0, known: FORMAT }),
