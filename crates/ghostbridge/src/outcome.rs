@@ -85,3 +85,8 @@ pub(crate) fn say(words: impl fmt::Display) {
     use std::io::Write;
     drop(writeln!(io::stderr().lock(), "{words}"));
 }
+
+/// `1 capture`, `2 captures`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}

@@ -151,6 +151,12 @@ fn notes(answer: &Answer) {
     }
 }
 
+/// The moment as programs read it (RFC 3339).
+pub(crate) fn stamp(at: Timestamp) -> String {
+    jiff::Timestamp::from_nanosecond(at.0.into())
+        .map_or_else(|_| at.0.to_string(), |t| t.to_string())
+}
+
 pub(crate) fn moment(at: Timestamp) -> String {
     jiff::Timestamp::from_nanosecond(at.0.into())
         .map_or_else(|_| at.0.to_string(), |t| t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Import, ImportFormat, Place};
 use crate::host;
-use crate::outcome::{Done, Failed, printed, say};
+use crate::outcome::{Done, Failed, counted, printed, say};
 use crate::render::safe_text as safe;
 
 /// Runs the command.
@@ -119,8 +119,11 @@ fn row(report: &FileReport) -> String {
         Some(error) if report.packets == 0 => format!("{file}: {}", safe(error)),
         error => {
             let mut row = format!(
-                "{file}: {} packets, {} bytes, {} flows, {} events",
-                report.packets, report.bytes, report.flows, report.events
+                "{file}: {}, {} bytes, {}, {}",
+                counted(report.packets, "packet"),
+                report.bytes,
+                counted(report.flows, "flow"),
+                counted(report.events, "event")
             );
             if report.unparsed > 0 {
                 row += &format!(", {} packets not parsed to their end", report.unparsed);
@@ -137,25 +140,32 @@ fn tell(report: &Report) {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = report.packets as f64 / report.seconds.max(1e-9);
     say(format_args!(
-        "{} captures, {} packets, {} flows, {} events in {:.2} s ({rate:.0} packets/s)",
-        report.files, report.packets, report.flows, report.events, report.seconds
+        "{}, {}, {}, {} in {:.2} s ({rate:.0} packets/s)",
+        counted(report.files, "capture"),
+        counted(report.packets, "packet"),
+        counted(report.flows, "flow"),
+        counted(report.events, "event"),
+        report.seconds
     ));
     match &report.without_model {
         Some(_) if report.shapes_new == 0 => {}
         Some(why) => {
-            say(format_args!("{} new shapes keep their fast vectors: {why}", report.shapes_new))
+            let shapes = counted(report.shapes_new, "new shape");
+            say(format_args!("{shapes} with fast vectors alone: {why}"));
         }
         None if report.shapes_refined == 0 => {}
-        None => say(format_args!(
-            "full model: {} shapes refined in {:.2} s",
-            report.shapes_refined, report.model_seconds
-        )),
+        None => {
+            let shapes = counted(report.shapes_refined, "shape");
+            say(format_args!("full model: {shapes} refined in {:.2} s", report.model_seconds));
+        }
     }
     if report.failed > 0 {
-        say(format_args!("{} captures could not be read, or not to their end", report.failed));
+        let captures = counted(report.failed, "capture");
+        say(format_args!("{captures} could not be read, or not to the end"));
     }
     if report.refused > 0 {
-        say(format_args!("{} captures were left alone: they are known already", report.refused));
+        let captures = counted(report.refused, "capture");
+        say(format_args!("{captures} left alone, as known already"));
     }
     if report.interrupted {
         say("stopped; the same command completes it, with nothing lost or doubled");

@@ -6,8 +6,8 @@ use ghost_node::store::{self, Head, Proven, VerifyOptions};
 use serde_json::{Value, json};
 
 use crate::cli::{LogCommand, Place, VerdictFormat};
-use crate::commands::ask::moment;
-use crate::outcome::{Done, Failed, printed};
+use crate::commands::ask::{moment, stamp};
+use crate::outcome::{Done, Failed, counted, printed};
 use crate::render::{Layout, Output, Renderer, safe_text};
 
 /// Runs the command.
@@ -83,14 +83,16 @@ fn stats(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
             "segments": stats.segments,
             "first_seq": stats.first_seq,
             "last_seq": stats.last_seq,
-            "first_time": stats.first_time.map(moment),
-            "last_time": stats.last_time.map(moment),
+            "first_time": stats.first_time.map(stamp),
+            "last_time": stats.last_time.map(stamp),
             "kinds": stats.kinds,
         }))?,
         VerdictFormat::Table => {
             let mut text = format!(
-                "{} lines, {} bytes, {} segments\n",
-                stats.lines, stats.bytes, stats.segments
+                "{} lines, {} bytes, {}\n",
+                stats.lines,
+                stats.bytes,
+                counted(stats.segments, "segment")
             );
             if let (Some(first), Some(last)) = (stats.first_time, stats.last_time) {
                 text += &format!("events from {} to {}\n", moment(first), moment(last));
@@ -112,8 +114,7 @@ fn export(place: &Place, from: u64, to: Option<u64>, output: Output) -> Result<D
         Renderer::new(BufWriter::new(io::stdout().lock()), Layout::of_stdout(output, false));
     let mut raw = (output == Output::Jsonl).then(|| BufWriter::new(io::stdout().lock()));
     let mut any = false;
-    loop {
-        let Some(line) = lines.next().map_err(Failed::caused)? else { break };
+    while let Some(line) = lines.next().map_err(Failed::caused)? {
         if to.is_some_and(|to| line.seq > to) {
             break;
         }

@@ -6,9 +6,9 @@ use ghost_node::store;
 use serde_json::json;
 
 use crate::cli::{Place, VerdictFormat};
-use crate::commands::ask::{self, moment};
+use crate::commands::ask::{self, moment, stamp};
 use crate::commands::log::print_json;
-use crate::outcome::{Done, Failed, printed};
+use crate::outcome::{Done, Failed, counted, printed};
 
 /// Runs the command.
 pub(crate) fn run(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
@@ -22,8 +22,8 @@ pub(crate) fn run(place: &Place, output: VerdictFormat) -> Result<Done, Failed> 
         VerdictFormat::Json => print_json(&json!({
             "data_dir": data.root().display().to_string(),
             "events": events,
-            "first_time": stats.first_time.map(moment),
-            "last_time": stats.last_time.map(moment),
+            "first_time": stats.first_time.map(stamp),
+            "last_time": stats.last_time.map(stamp),
             "log_lines": stats.lines,
             "log_bytes": stats.bytes,
             "log_segments": stats.segments,
@@ -40,12 +40,12 @@ pub(crate) fn run(place: &Place, output: VerdictFormat) -> Result<Done, Failed> 
                 text += &format!(", from {} to {}", moment(first), moment(last));
             }
             text += &format!(
-                "\nlog        {} lines, {} bytes, {} segments\nindex      up to line {}, {} \
+                "\nlog        {} lines, {} bytes, {}\nindex      up to line {}, {} \
                  events behind it\nshapes     {}, {} refined by the full model\nlost       {} gaps, \
                  {} recoveries\n",
                 stats.lines,
                 stats.bytes,
-                stats.segments,
+                counted(stats.segments, "segment"),
                 index.indexed_to,
                 memory.tail_events(),
                 index.shapes,

@@ -67,7 +67,9 @@ pub(crate) struct Layout {
 impl Layout {
     /// For standard output as it is: shortened on a terminal only.
     pub(crate) fn of_stdout(output: Output, hits: bool) -> Layout {
-        let columns = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        let told = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        let size = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|s| s.ws_col.into());
+        let columns = || told().or_else(size).filter(|columns| *columns > 0);
         let width = io::stdout().is_terminal().then(|| columns().unwrap_or(150));
         Layout { output, width, hits }
     }
