@@ -10,7 +10,7 @@ use ghost_index::{Clause, Hit as Found, Index, Kind, Order, Position, Request, R
 use jiff::Zoned;
 
 use crate::error::QueryError;
-use crate::filter::{Key, Mode, Part};
+use crate::filter::{Key, Mode, Part, below_ip as below_ip_clause};
 use crate::limits;
 use crate::tags::Tags;
 use crate::understand::{Understanding, understand};
@@ -20,6 +20,12 @@ pub const MEANING_WEIGHT: f32 = 0.8;
 
 /// What it adds where meaning is all there is.
 pub const MEANING_WEIGHT_ALONE: f32 = 1.0;
+
+/// What a record below IP loses that nobody asked for.
+const BELOW_IP: f32 = 1.0;
+
+/// An application that was asked for with this weight or more was asked for by itself.
+const ASKED_WEIGHT: f32 = 0.9;
 
 /// Hits that met no preference are left out where their score is below this part of the best.
 const CUT: f32 = 0.3;
@@ -180,13 +186,11 @@ pub fn search(
     sources: &Sources<'_>,
     meant: Option<&Vector>,
 ) -> Result<Answer, QueryError> {
+    let limit =
+        if ask.limit == 0 { limits::LIMIT_DEFAULT } else { ask.limit.min(limits::LIMIT_MAX) };
     let mut request = Request {
         order: ask.order,
-        limit: if ask.limit == 0 {
-            limits::LIMIT_DEFAULT
-        } else {
-            ask.limit.min(limits::LIMIT_MAX)
-        },
+        limit,
         by_flow: ask.by_flow,
         as_of: ask.as_of,
         ..Request::default()
@@ -208,8 +212,16 @@ pub fn search(
             }
         }
     }
-    if request.order == Order::Score && understanding.is_about_applications() {
-        request.should.extend(manners());
+    let ranked = request.order == Order::Score && (meant.is_some() || !preferred.is_empty());
+    let mut unasked = 0;
+    if ranked {
+        if understanding.is_about_applications() {
+            request.should.extend(manners());
+        }
+        if let Some(link) = below_ip(&understanding, ask.tags)? {
+            unasked = 1 << request.should.len();
+            request.should.push((link, -BELOW_IP));
+        }
     }
     let all = [Some(sources.index), sources.tail];
     let all: Vec<&dyn Index> = all.into_iter().flatten().collect();
@@ -228,7 +240,11 @@ pub fn search(
     if response.matched == 0 && !request.filter.is_empty() {
         notes.push("nothing meets the conditions".to_owned());
     }
-    let hits = cut(&response.hits, &preferred, ask.order);
+    let mut found = response.hits;
+    if ranked {
+        without_link_records(&mut found, unasked);
+    }
+    let hits = cut(&found, &preferred, ask.order);
     let explain = |hit: &Found| Hit {
         seq: hit.seq,
         position: hit.at,
@@ -263,6 +279,29 @@ fn manners() -> [(Clause, f32); 2] {
         (Clause::Has(Term::fact("ghost.app_by", "signature")), 0.1),
         (Clause::Any(noise.map(has).into()), -0.2),
     ]
+}
+
+/// Records below IP that nobody asked for: neither their application, nor a scan of theirs, nor
+/// anything that only the link has.
+fn below_ip(understanding: &Understanding, tags: &Tags) -> Result<Option<Clause>, QueryError> {
+    let mut asked = vec![Clause::Has(Term::text(Kind::Behaviour, "arp_scan"))];
+    for part in &understanding.parts {
+        match (&part.filter.key, part.mode) {
+            (Key::Mac | Key::Proto, Mode::Must | Mode::Prefer) => return Ok(None),
+            (Key::App, Mode::Must | Mode::Prefer) if part.weight >= ASKED_WEIGHT => {
+                asked.push(part.filter.clause(tags)?);
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(Clause::All(vec![below_ip_clause(), Clause::Not(Box::new(Clause::Any(asked)))])))
+}
+
+/// Leaves out the records that `unasked` marks, where there are others.
+fn without_link_records(hits: &mut Vec<Found>, unasked: u64) {
+    if unasked != 0 && hits.iter().any(|h| h.held & unasked == 0) {
+        hits.retain(|h| h.held & unasked == 0);
+    }
 }
 
 /// Puts the shapes' scores into `request`; their cosines, by id.

@@ -1,7 +1,9 @@
 //! The lexicon made ready, and what of it a question says.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use ghost_embed::WordPiece;
 use jiff::tz::TimeZone;
 
 use crate::filter::Part;
@@ -14,12 +16,15 @@ struct Meaning {
     want: Vec<Part>,
 }
 
+#[derive(Default)]
 struct Lexicon {
     meanings: Vec<Meaning>,
     /// Sayings of adjacent stems, longest first, with their meaning.
     runs: Vec<(Vec<String>, usize)>,
     /// Sayings whose parts may stand anywhere.
     scattered: Vec<(Vec<Vec<String>>, usize)>,
+    /// Every stem of a saying.
+    known: BTreeSet<String>,
 }
 
 /// One thing that was said.
@@ -29,8 +34,45 @@ pub(crate) struct Said {
     pub(crate) at: Option<(usize, usize)>,
 }
 
+/// A stem this long may be a slip of the pen for another.
+const SLIP_MIN: usize = 6;
+
 /// A stem this long may be the beginning of a longer word where words stand apart.
 const PREFIX_MIN: usize = 5;
+
+impl Lexicon {
+    /// The stem of a word, or of the word of the lexicon that it is a slip of the pen for.
+    fn stem_of(&self, word: &str) -> String {
+        let own = stem(word);
+        if own.len() < SLIP_MIN || self.known.contains(&own) || is_word(word) {
+            return own;
+        }
+        let mut near = self.known.iter().filter(|k| k.len() + 1 >= SLIP_MIN && one_edit(k, &own));
+        match (near.next(), near.next()) {
+            (Some(only), None) => only.clone(),
+            _ => own,
+        }
+    }
+}
+
+/// A word that the model's vocabulary has whole is meant as it stands.
+fn is_word(word: &str) -> bool {
+    WordPiece::embedded().encode(word).len() == 1
+}
+
+/// Whether one letter more, less, other, or two swapped make one of the other.
+fn one_edit(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let front = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[front..], &b[front..]);
+    let back = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[..a.len() - back], &b[..b.len() - back]);
+    match (a, b) {
+        ([_] | [], [_] | []) => true,
+        ([p, q], [r, s]) => p == s && q == r,
+        _ => false,
+    }
+}
 
 fn stems(saying: &str) -> Vec<String> {
     saying.split_whitespace().map(stem).collect()
@@ -41,7 +83,7 @@ fn lexicon() -> &'static Lexicon {
     LEXICON.get_or_init(|| {
         let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         let tags = Tags::default();
-        let mut lexicon = Lexicon { meanings: Vec::new(), runs: Vec::new(), scattered: Vec::new() };
+        let mut lexicon = Lexicon::default();
         for (at, entry) in ENTRIES.iter().enumerate() {
             let want = tokens(entry.want)
                 .unwrap_or_default()
@@ -57,6 +99,9 @@ fn lexicon() -> &'static Lexicon {
                 }
             }
         }
+        let runs = lexicon.runs.iter().flat_map(|(run, _)| run);
+        let scattered = lexicon.scattered.iter().flat_map(|(parts, _)| parts.iter().flatten());
+        lexicon.known = runs.chain(scattered).cloned().collect();
         lexicon.runs.sort_by_key(|(run, at)| (std::cmp::Reverse(run.len()), *at));
         lexicon
     })
@@ -65,7 +110,7 @@ fn lexicon() -> &'static Lexicon {
 /// What `words` say; a word that `taken` marks is out of it, and words of sayings are marked.
 pub(crate) fn said(words: &[String], taken: &mut [bool]) -> Vec<Said> {
     let lexicon = lexicon();
-    let stemmed: Vec<String> = words.iter().map(|w| stem(w)).collect();
+    let stemmed: Vec<String> = words.iter().map(|w| lexicon.stem_of(w)).collect();
     let mut out = Vec::new();
     let mut found = vec![false; lexicon.meanings.len()];
     let open: Vec<bool> = taken.iter().map(|t| !t).collect();

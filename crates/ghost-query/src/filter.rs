@@ -561,6 +561,12 @@ fn is(value: &str) -> Option<Clause> {
     })
 }
 
+/// A record below IP; those of ARP name addresses, but carry none of its packets.
+pub(crate) fn below_ip() -> Clause {
+    let addressless = Clause::Not(Box::new(every_ip()));
+    Clause::Any(vec![addressless, proto("ARP"), proto("RARP")])
+}
+
 fn every_ip() -> Clause {
     Clause::Between(
         Term::ip(Kind::SrcIp, IpAddr::from([0_u16; 8])),

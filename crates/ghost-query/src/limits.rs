@@ -21,4 +21,4 @@ pub const PREFERENCES_MAX: usize = 48;
 /// Values of one filter.
 pub const VALUES_MAX: usize = 256;
 
-const _: () = assert!(PREFERENCES_MAX <= ghost_index::limits::SHOULD_MAX);
+const _: () = assert!(PREFERENCES_MAX + 4 <= ghost_index::limits::SHOULD_MAX);

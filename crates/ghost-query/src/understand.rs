@@ -12,7 +12,7 @@ use jiff::Zoned;
 use crate::concepts;
 use crate::error::QueryError;
 use crate::filter::{Filter, Key, Mode, Part, quote};
-use crate::lexicon::STOP_WORDS;
+use crate::lexicon::{APP_ALIASES, STOP_WORDS};
 use crate::tags::Tags;
 use crate::words::{self, trimmed};
 use crate::{limits, time, units};
@@ -360,6 +360,11 @@ impl Reader<'_> {
         let mut taken: Vec<bool> = of.iter().map(|at| self.taken[*at]).collect();
         for said in concepts::said(&pieces, &mut taken) {
             let turned = said.at.and_then(|(at, _)| negation(&all, at));
+            if let (None, Some((at, 1))) = (turned, said.at)
+                && let Some(part) = called_by_name(all[at], said.want)
+            {
+                self.prefer(part);
+            }
             for part in said.want {
                 let mut part = part.clone();
                 match (turned, part.mode) {
@@ -408,6 +413,20 @@ impl Reader<'_> {
             self.out.parts.push(part);
         }
     }
+}
+
+/// What an application gains among those of its kind when its own name was said.
+const NAMED_WEIGHT: f32 = 0.4;
+
+/// `word` as the application of that name, where it is one of several that are wanted.
+fn called_by_name(word: &str, want: &[Part]) -> Option<Part> {
+    let alias = APP_ALIASES.iter().find(|(name, _)| *name == word).map_or(word, |(_, of)| of);
+    let several = |p: &&Part| p.filter.key == Key::App && p.filter.values.len() > 1;
+    want.iter().filter(several).find(|p| p.filter.values.iter().any(|v| v == alias)).map(|_| {
+        let mut part = Part::of(Mode::Prefer, Key::App, [alias.to_owned()]);
+        part.weight = NAMED_WEIGHT;
+        part
+    })
 }
 
 /// Whether the words before `at` negate what stands there: `Some(true)` where only less of it is

@@ -109,6 +109,66 @@ fn guessed_passwords_come_before_other_logins() {
     assert!(answer.understood.contains("~behaviour:brute_force"), "{}", answer.understood);
 }
 
+impl Log {
+    fn link(&mut self, proto: &str, app: &str, addresses: &str, more: &str) {
+        let n = self.lines.len();
+        self.line(&format!(
+            r#"{{"timestamp":"2026-11-19T14:{:02}:00.000000+0000","flow_id":{n},"event_type":"flow",{addresses}"proto":"{proto}","app_proto":"{app}","vlan":[7],"flow":{{"pkts_toserver":3,"start":"2026-11-19T14:00:00.000000+0000","end":"2026-11-19T14:01:00.000000+0000"}},"ghost":{{"v":1,"shape":"0000000000000000"{more}"#,
+            n % 60,
+        ));
+    }
+}
+
+/// The sample, and behind it an ARP record (11), a frame of nothing known (12), a spanning tree
+/// (13), an ARP scan (14) and a flow with a VLAN tag (15).
+fn with_link_records() -> Log {
+    let mut log = sample();
+    let addresses = r#""src_ip":"192.168.1.5","dest_ip":"192.168.1.6","#;
+    log.link("ARP", "arp", addresses, "");
+    log.link("0x00aa", "", "", "");
+    log.link("STP", "stp", "", "");
+    let network = r#""src_ip":"192.168.1.9","dest_ip":"192.168.1.0","#;
+    log.link("ARP", "arp", network, r#","behaviours":["arp_scan"]"#);
+    log.link("UDP", "dns", addresses, "");
+    log
+}
+
+#[test]
+fn records_below_ip_answer_only_who_asks_for_them() {
+    let log = with_link_records();
+    assert_eq!(seqs(&log.ask("tagged VLAN frames"))[0], 15);
+    let below = [11, 12, 13, 14];
+    assert!(seqs(&log.ask("tagged VLAN frames")).iter().all(|s| !below[..3].contains(s)));
+    assert!(seqs(&log.ask("name lookups")).iter().all(|s| !below.contains(s)));
+    assert_eq!(seqs(&log.ask("spanning tree"))[0], 13);
+    assert_eq!(seqs(&log.ask("ARP scan of the LAN")), [14]);
+    assert!(seqs(&log.ask("who has asked by ARP")).starts_with(&[14, 11]));
+    assert_eq!(seqs(&log.ask("vlan:7")).len(), 5);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_read_as_what_it_was_meant_for() {
+    let (now, tags) = (now(), tags());
+    let check = |words: &str, want: &str, not: bool| {
+        let got = understand(words, &now, &tags).unwrap().to_string();
+        assert_eq!(got.contains(want), !not, "{words}: {got}");
+    };
+    check("wirguard peers", "app:wireguard", false);
+    check("kerbreos tickets", "app:krb5", false);
+    check("bittorent downloads", "app:bittorrent", false);
+    // Words of their own are no slips.
+    check("rooting an android", "app:bgp", true);
+}
+
+#[test]
+fn an_application_called_by_its_name_stands_before_its_kind() {
+    let (now, tags) = (now(), tags());
+    let got = understand("MPLS labels", &now, &tags).unwrap().to_string();
+    assert!(got.contains("~app:mpls,ldp,rsvp") && got.contains("~app:mpls^0.4"), "{got}");
+    let got = understand("label switching", &now, &tags).unwrap().to_string();
+    assert!(!got.contains("~app:mpls^0.4"), "{got}");
+}
+
 #[test]
 fn a_tag_in_the_words_is_a_condition_on_its_side() {
     let answer = sample().ask("show me SSH traffic to production servers");
