@@ -23,7 +23,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::DataDir;
-use crate::lane::{self, Batch, LaneConfig, STDIN};
+use crate::lane::{self, Batch, LaneConfig};
 use crate::limits::{HASH_BYTES, JOBS_MAX, LANE_BATCHES_MAX};
 use crate::writer::{Known, Writer, WriterError};
 
@@ -233,7 +233,7 @@ fn run_lane(
         Ok(input) => input,
         Err(error) => return drop(hash.send(Err(error))),
     };
-    if path == Path::new(STDIN) {
+    if lane::is_stream(path) {
         let hasher = Arc::new(Mutex::new(Sha256::new()));
         let tee = Box::new(Tee { input, hasher: Arc::clone(&hasher) });
         let sha256 = || match hasher.lock() {
@@ -308,7 +308,7 @@ impl Session<'_> {
     fn log_one(&mut self, lane: &Lane) -> Result<Option<FileReport>, WriterError> {
         let file = lane.path.to_string_lossy().into_owned();
         let mut report = FileReport { file, ..FileReport::default() };
-        if lane.path != Path::new(STDIN) {
+        if !lane::is_stream(&lane.path) {
             match lane.hash.recv() {
                 Ok(Ok(sha256)) => report.sha256 = sha256,
                 Ok(Err(error)) => {
@@ -356,6 +356,12 @@ impl Session<'_> {
                     return Ok(Some(report));
                 }
             }
+        }
+        if let Ok(Err(error)) = lane.hash.try_recv() {
+            report.error = Some(format!("can't be read: {error}"));
+            let note = note(&report, &self.described, ImportState::End, begin);
+            self.writer.note_import(&note)?;
+            return Ok(Some(report));
         }
         // A lane that ends without a word was abandoned.
         Ok(None)

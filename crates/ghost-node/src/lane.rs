@@ -114,6 +114,12 @@ pub(crate) fn run(
 /// The path that means standard input.
 pub(crate) const STDIN: &str = "-";
 
+/// Whether a capture can be read but once: standard input, a pipe, a device.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path == Path::new(STDIN)
+        || path.metadata().is_ok_and(|m| !m.file_type().is_file() && !m.file_type().is_dir())
+}
+
 /// Opens a capture.
 pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     if path == Path::new(STDIN) {

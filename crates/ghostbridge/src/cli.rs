@@ -113,7 +113,8 @@ impl Command {
     after_help = "Examples:\n  ghostbridge import capture.pcap other.pcapng.gz captures/\n  \
     ghostbridge import capture.pcap -- 'tcp port 443 and not host 10.0.0.1'\n  \
     tcpdump -r old.pcap -w - | ghostbridge import -\n\
-    An import that was interrupted is completed by the same command."
+    An import that was interrupted is completed by the same command; one from standard input\n\
+    or a pipe can't be, as it is not known before it was read: it is logged anew."
 )]
 pub(crate) struct Import {
     /// Captures, folders of captures, or - for standard input

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -93,6 +94,20 @@ fn plain_compressed_streams_and_standard_input_give_the_same_events() {
     assert_eq!(line["file"], "-");
     assert_eq!(line["sha256"].as_str().unwrap().len(), 64);
     assert!(rename(house.events(), "-") == expected, "standard input");
+
+    // A pipe can be read but once, whatever it is called.
+    let house = House::new();
+    let mut child = {
+        let mut command = house.command(&["import", "-o", "jsonl", "/dev/stdin"]);
+        command.stdin(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&plain).unwrap();
+    drop(input);
+    let told = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&line["packets"], &line["error"]), (&json!(464), &json!(null)));
+    assert!(rename(house.events(), "/dev/stdin") == expected, "a pipe");
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -174,6 +189,9 @@ fn plain_what_stands_before_the_damage_is_counted_and_the_others_are_read() {
     assert!(error(3).contains("can't be read: No such file"), "{}", error(3));
     assert!(ran.err.contains("3 captures could not be read, or not to the end"), "{}", ran.err);
     house.run(&["log", "verify"]).ends(0);
+    let empty = house.path("empty");
+    fs::create_dir(&empty).unwrap();
+    house.run(&["import", text(&empty)]).ends(1).says("no files were found");
 }
 
 #[test]

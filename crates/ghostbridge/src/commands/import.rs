@@ -45,6 +45,9 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         printed(Err(error))?;
     }
     tell(&report);
+    if report.files == 0 && !report.interrupted {
+        return Err(Failed::new("no files were found in the folders that were named"));
+    }
     Ok(if report.failed + report.refused > 0 || report.interrupted {
         Done::Nothing
     } else {

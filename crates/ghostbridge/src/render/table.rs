@@ -43,8 +43,11 @@ const COLUMNS: &[Column] = &[
     fixed("BYTES", Align::Right, 8),
     fixed("PKTS", Align::Right, 8),
     Column { title: "NAME", align: Align::Left, max: 60, min: 8 },
-    Column { title: "BEHAVIOURS", align: Align::Left, max: 80, min: 10 },
+    Column { title: "BEHAVIOURS", align: Align::Left, max: 80, min: 9 },
 ];
+
+/// What goes first where a terminal is too narrow for all.
+const MISSED_BEST: &[&str] = &["PKTS", "SCORE", "BYTES", "PROTO"];
 
 /// The state of a table that is being written.
 #[derive(Debug)]
@@ -136,6 +139,19 @@ impl Table {
             let Some(width) = widest.and_then(|at| widths.get_mut(at)) else { break };
             *width -= 1;
         }
+        // Still too wide: what can be missed best goes altogether.
+        for title in MISSED_BEST {
+            let shown = widths.iter().filter(|width| **width > 0);
+            if shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
+                <= terminal
+            {
+                break;
+            }
+            let at = self.columns.iter().position(|column| column.title == *title);
+            if let Some(width) = at.and_then(|at| widths.get_mut(at)) {
+                *width = 0;
+            }
+        }
         widths
     }
 
@@ -148,6 +164,9 @@ impl Table {
     ) -> io::Result<()> {
         let mut text = String::new();
         for ((cell, width), column) in cells.iter().zip(widths).zip(&self.columns) {
+            if *width == 0 {
+                continue;
+            }
             let shown = safe::shorten(cell, *width);
             let pad = " ".repeat(width.saturating_sub(safe::width(&shown)));
             match column.align {
@@ -214,6 +233,13 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(column(lines[1]), column(lines[2]));
         assert!(lines[1].contains("1.5k") && lines[2].ends_with('…'), "{text}");
+    }
+
+    #[test]
+    fn eighty_columns_are_enough_for_the_main_ones() {
+        let text = printed(Some(80), &[flow("a-longer-name.example.com")]);
+        assert!(text.lines().all(|l| safe::width(l) <= 80), "{text}");
+        assert!(text.contains("SOURCE") && text.contains("TARGET") && !text.contains("PKTS"));
     }
 
     #[test]
