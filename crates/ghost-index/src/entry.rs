@@ -129,11 +129,7 @@ enum LineKind {
 impl Reader {
     /// What `line` is to the index.
     pub(crate) fn read(&mut self, line: &[u8], at: Position) -> Result<Record, String> {
-        let mut terms = std::mem::take(&mut self.scratch.entry.terms);
-        let one = std::mem::take(&mut self.scratch.one);
-        terms.clear();
-        self.scratch = Scratch { one, ..Scratch::default() };
-        self.scratch.entry.terms = terms;
+        self.scratch.again();
         walk(line, &mut self.path, &mut self.scratch).map_err(|e| e.to_string())?;
         let s = &mut self.scratch;
         if let Some(bad) = s.bad {
@@ -267,6 +263,14 @@ impl Scratch {
 }
 
 impl Leaves for Scratch {
+    fn again(&mut self) {
+        let mut terms = std::mem::take(&mut self.entry.terms);
+        let one = std::mem::take(&mut self.one);
+        terms.clear();
+        *self = Scratch { one, ..Scratch::default() };
+        self.entry.terms = terms;
+    }
+
     fn wants(&mut self, path: &str) -> bool {
         // Numbers about the flow that no question asks for.
         !matches!(path, "ghost.sizes" | "ghost.gaps_us" | "ghost.fingerprint")

@@ -17,6 +17,7 @@ mod error;
 pub mod limits;
 mod oracle;
 mod partition;
+mod plain;
 mod request;
 mod scan;
 mod search;

@@ -10,6 +10,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 pub(crate) trait Leaves {
     fn text(&mut self, path: &str, value: &str);
     fn number(&mut self, path: &str, value: u64);
+    /// Forget what was given: it all comes again.
+    fn again(&mut self);
     /// Whether to go into the object or array at `path`.
     fn wants(&mut self, _path: &str) -> bool {
         true
@@ -22,6 +24,16 @@ pub(crate) fn walk(line: &[u8], path: &mut String, to: &mut impl Leaves) -> serd
     // The reader checks only the strings that it hands out; a line that is not UTF-8 elsewhere
     // would pass or fail by what the visitor skips.
     let text = std::str::from_utf8(line).map_err(serde_json::Error::custom)?;
+    if crate::plain::walk(text, path, to).is_some() {
+        return Ok(());
+    }
+    to.again();
+    full(text, path, to)
+}
+
+/// Walks whatever JSON allows.
+pub(crate) fn full(text: &str, path: &mut String, to: &mut impl Leaves) -> serde_json::Result<()> {
+    path.clear();
     let mut reader = serde_json::Deserializer::from_str(text);
     Step { path, to }.deserialize(&mut reader)?;
     reader.end()
