@@ -36,8 +36,8 @@ const RANK: Column = fixed("#", Align::Right, 5);
 const SCORE: Column = fixed("SCORE", Align::Right, 6);
 const COLUMNS: &[Column] = &[
     fixed("TIME", Align::Left, 19),
-    Column { title: "SOURCE", align: Align::Left, max: 47, min: 15 },
-    Column { title: "TARGET", align: Align::Left, max: 47, min: 15 },
+    Column { title: "SOURCE", align: Align::Left, max: 47, min: 21 },
+    Column { title: "TARGET", align: Align::Left, max: 47, min: 21 },
     fixed("PROTO", Align::Left, 9),
     Column { title: "APP", align: Align::Left, max: 16, min: 6 },
     fixed("BYTES", Align::Right, 8),
@@ -128,9 +128,22 @@ impl Table {
             })
             .collect();
         let Some(terminal) = self.terminal else { return widths };
-        let gaps = GAP.len() * widths.len().saturating_sub(1);
+        let gaps = |widths: &[usize]| {
+            GAP.len() * widths.iter().filter(|width| **width > 0).count().saturating_sub(1)
+        };
+        // What can be missed best goes altogether where not even the least widths fit.
+        for title in MISSED_BEST {
+            let least = widths.iter().zip(&self.columns).map(|(w, column)| column.min.min(*w));
+            if least.sum::<usize>() + gaps(&widths) <= terminal {
+                break;
+            }
+            let at = self.columns.iter().position(|column| column.title == *title);
+            if let Some(width) = at.and_then(|at| widths.get_mut(at)) {
+                *width = 0;
+            }
+        }
         // The widest column that may shrink gives way, one column at a time.
-        while widths.iter().sum::<usize>() + gaps > terminal {
+        while widths.iter().sum::<usize>() + gaps(&widths) > terminal {
             let can_shrink = widths.iter().zip(&self.columns).enumerate();
             let widest = can_shrink
                 .filter(|(_, (width, column))| **width > column.min)
@@ -138,19 +151,6 @@ impl Table {
                 .map(|(at, _)| at);
             let Some(width) = widest.and_then(|at| widths.get_mut(at)) else { break };
             *width -= 1;
-        }
-        // Still too wide: what can be missed best goes altogether.
-        for title in MISSED_BEST {
-            let shown = widths.iter().filter(|width| **width > 0);
-            if shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
-                <= terminal
-            {
-                break;
-            }
-            let at = self.columns.iter().position(|column| column.title == *title);
-            if let Some(width) = at.and_then(|at| widths.get_mut(at)) {
-                *width = 0;
-            }
         }
         widths
     }
