@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use crate::render::safe_text;
+
 /// Nothing found, or a check failed.
 pub(crate) const NOTHING: u8 = 1;
 /// The command line or its words are off.
@@ -74,7 +76,9 @@ pub(crate) fn report(end: Result<Done, Failed>) -> ExitCode {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Nothing) => ExitCode::from(NOTHING),
         Err(failed) => {
-            say(format_args!("ghostbridge: {}", failed.message));
+            // What is quoted in it may come from a file; its line breaks are ours.
+            let lines: Vec<_> = failed.message.lines().map(safe_text).collect();
+            say(format_args!("ghostbridge: {}", lines.join("\n")));
             ExitCode::from(failed.code)
         }
     }

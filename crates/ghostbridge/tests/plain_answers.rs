@@ -269,6 +269,7 @@ fn plain_nothing_found_is_1_and_words_that_can_not_be_are_2_with_a_hint() {
     house.run(&["query", "ssh to 203.0.113.77"]).ends(1);
     house.run(&["flows", "appp:dns"]).ends(2).says("did you mean app:?");
     house.run(&["query", "protoo:tcp scans"]).ends(2).says("did you mean proto:?");
+    house.run(&["similar", "\u{1b}[31m"]).ends(2).says("\\x1b[31m");
     house.run(&["flows", "hello"]).ends(2).says("ask in words with `query`");
     house.run(&["flows", "dport:many"]).ends(2).says("a port from 0 to 65535");
     house.run(&["flows", "--limit", "many"]).ends(2);
