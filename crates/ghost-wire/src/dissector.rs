@@ -12,7 +12,7 @@
 //! Not promised: full reassembly. Signature talk reads whole messages within a segment and skips
 //! what it can not.
 
-use crate::names::{Feed, dhcp, dns, dtls, http, http2, netbios, quic, ssdp, ssh, tls};
+use crate::names::{Feed, dhcp, dns, dtls, http, http2, netbios, quic, socks, ssdp, ssh, tls};
 use crate::signature::smb::RpcState;
 use crate::signature::talk::{Talk, talk};
 use crate::signature::{self, HEAD, Memo, View};
@@ -131,6 +131,7 @@ enum Reader {
     Quic(quic::QuicState),
     Dtls(dtls::DtlsState),
     Rpc(RpcState),
+    Socks(socks::SocksState),
 }
 
 impl Reader {
@@ -145,6 +146,7 @@ impl Reader {
             Reader::Quic(s) => s.datagram(dir, bytes, sink),
             Reader::Dtls(s) => s.datagram(dir, bytes, sink),
             Reader::Rpc(s) => s.feed(dir, bytes, sink),
+            Reader::Socks(s) => s.feed(dir, bytes, sink),
         }
     }
 }
@@ -348,7 +350,7 @@ impl Dissector {
         let app = signature::TCP.claim(&self.view(p, data, start), &mut memo);
         self.memo = memo;
         if app != App::Unknown {
-            self.found(p, app);
+            self.found(p, app, data);
             self.contiguous(p, data, start, sink);
         } else if self.packets >= limits::SEEK_TCP_MAX {
             self.end();
@@ -405,13 +407,18 @@ impl Dissector {
     }
 
     /// A signature claimed the flow: who follows it?
-    fn found(&mut self, p: &Segment<'_>, app: App) {
+    fn found(&mut self, p: &Segment<'_>, app: App, data: &[u8]) {
         self.app = app;
         self.flags |= SIGNED;
         self.memo = Memo::default();
         self.phase = match app {
             App::Smb | App::Dcerpc if p.proto == 6 => {
                 let reader = Reader::Rpc(RpcState::new(app));
+                self.boxed = Some(Box::new(Boxed { reader, held: Vec::new() }));
+                Phase::Stream
+            }
+            App::Socks if p.proto == 6 => {
+                let reader = Reader::Socks(socks::SocksState::met(p.direction, data));
                 self.boxed = Some(Box::new(Boxed { reader, held: Vec::new() }));
                 Phase::Stream
             }
@@ -532,7 +539,7 @@ impl Dissector {
         let app = signature::UDP.claim(&self.view(p, data, self.packets == 1), &mut memo);
         self.memo = memo;
         if app != App::Unknown {
-            self.found(p, app);
+            self.found(p, app, data);
             self.udp(p, sink);
             return;
         }

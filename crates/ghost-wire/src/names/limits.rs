@@ -45,5 +45,8 @@ pub(super) const QUIC_INITIALS_MAX: u8 = 24;
 /// Relay messages inside relay messages (DHCPv6's own hop limit is 8).
 pub(super) const DHCP_RELAYS_MAX: u8 = 8;
 
+/// One message of a SOCKS handshake: the longest is a user and a password of 255 octets each.
+pub(super) const SOCKS_OCTETS_MAX: usize = 1024;
+
 const _: () = assert!(MESSAGE_OCTETS_MAX <= 16 * 1024, "the contract bounds a state's buffer");
 const _: () = assert!(PATH_SHAPE_OCTETS_MAX < 255 && DNS_NAME_OCTETS_MAX <= 255);

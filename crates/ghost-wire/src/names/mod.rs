@@ -26,6 +26,7 @@ pub(crate) mod netbios;
 mod path_shape;
 pub(crate) mod quic;
 mod read;
+pub(crate) mod socks;
 pub(crate) mod ssdp;
 pub(crate) mod ssh;
 mod stretches;
