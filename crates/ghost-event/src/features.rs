@@ -130,8 +130,8 @@ pub struct Tunnel {
 
 /// Names and small facts that the messages told: a field's path in the event, and its value.
 ///
-/// A path may stand more than once (`dns.queries.rrname`). Values are UTF-8 with every byte that is
-/// not as U+FFFD; they are untrusted.
+/// A path may stand more than once (`dns.queries.rrname`). Values are UTF-8, with U+FFFD where
+/// the wire had something else (as `String::from_utf8_lossy` does it); they are untrusted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
     pub pairs: Vec<(&'static str, Box<str>)>,
