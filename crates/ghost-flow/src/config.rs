@@ -18,6 +18,16 @@ pub mod limits {
     pub const FRAGMENTS_MAX: usize = 4096;
     /// How long the fragments of a datagram may be apart (RFC 791 and RFC 8200 say 15 s to 60 s).
     pub const FRAGMENT_NS: i64 = 60_000_000_000;
+    /// Fragmented UDP datagrams put together at the same time; a resolver's big answers come singly.
+    pub const DATAGRAMS_MAX: usize = 64;
+    /// One of them: the largest payload IP can carry.
+    pub const DATAGRAM_BYTES_MAX: usize = 65_536;
+    /// All of them.
+    pub const DATAGRAMS_BYTES_MAX: usize = 1 << 20;
+    /// Separate stretches of one: 64 KiB in pieces of 1280 octets, every other one missing.
+    pub const DATAGRAM_PIECES_MAX: usize = 32;
+    /// How long the octets of one wait for the rest (as Linux does; the accounting waits longer).
+    pub const DATAGRAM_NS: i64 = 30_000_000_000;
     /// Distinct ARP targets counted exactly for one sender: a /16 scanned in full.
     pub const ARP_TARGETS_MAX: usize = 65_536;
     /// A step backwards beyond this is another capture or a clock set anew, not disorder.
@@ -25,7 +35,9 @@ pub mod limits {
 
     const _: () = assert!(NAMES_SCANNED_MAX < NAMES_PER_FLOW_MAX);
     const _: () = assert!(INNER_DISSECTORS_MAX <= INNER_FLOWS_MAX);
-    const _: () = assert!(FRAGMENT_NS < CLOCK_STEP_NS);
+    const _: () = assert!(DATAGRAM_NS <= FRAGMENT_NS && FRAGMENT_NS < CLOCK_STEP_NS);
+    const _: () = assert!(DATAGRAMS_MAX <= FRAGMENTS_MAX);
+    const _: () = assert!(DATAGRAM_BYTES_MAX <= DATAGRAMS_BYTES_MAX);
 }
 
 const S: i64 = 1_000_000_000;

@@ -3,7 +3,7 @@
 //! Only the first fragment of a datagram has ports. Its flow is remembered by (source,
 //! destination, protocol, identification); fragments that come before it wait, counted, until it
 //! arrives, and are joined to the flow without ports of their two addresses when it does not.
-//! Datagrams are not put together: only their accounting is.
+//! Only accounting is done here; `datagram` puts the octets together.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

@@ -9,11 +9,12 @@
 //! **Invariant:** nothing here reads a clock, a file or a random number: the same packets and the
 //! same [`FlowConfig`] give the same records in the same order.
 //!
-//! **Invariant:** memory is bounded by [`FlowConfig`]: flows, names, waiting fragments and inner
-//! flows each have a maximum, and what finds no room is counted.
+//! **Invariant:** memory is bounded by [`FlowConfig`]: flows, names, waiting fragments, datagrams
+//! put together and inner flows each have a maximum, and what finds no room is counted.
 
 mod community;
 mod config;
+mod datagram;
 mod fragment;
 mod inner;
 mod key;

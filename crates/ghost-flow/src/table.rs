@@ -11,11 +11,12 @@
 use std::net::IpAddr;
 
 use ghost_event::{AppBy, Behaviours, EndReason, Features, Subject, Timestamp};
-use ghost_wire::{Direction, Packet, Segment, Transport};
+use ghost_wire::{Direction, Dissector, Packet, Segment, Transport};
 use hashbrown::HashTable;
 
 use crate::config::FlowConfig;
 use crate::config::limits::CLOCK_STEP_NS;
+use crate::datagram::{Datagram, Datagrams, Joined, Piece};
 use crate::fragment::{FragmentKey, Fragments, Known};
 use crate::key::Place;
 use crate::lists::{Class, Lists};
@@ -57,6 +58,8 @@ pub struct Counters {
     pub fragments: u64,
     /// Fragments whose first one was never seen, by datagram.
     pub fragments_orphaned: u64,
+    /// Fragments of UDP whose datagram found no room to be put together: its names may be missing.
+    pub datagrams_dropped: u64,
     /// Records of flows, and of link conversations, that were opened.
     pub flows: u64,
     pub links: u64,
@@ -82,6 +85,7 @@ pub struct FlowTable {
     free: Vec<u32>,
     lists: Lists,
     fragments: Fragments,
+    datagrams: Datagrams,
     budget: Budget,
     counters: Counters,
     clock: i64,
@@ -102,6 +106,7 @@ impl FlowTable {
             free: Vec::new(),
             lists: Lists::default(),
             fragments: Fragments::default(),
+            datagrams: Datagrams::default(),
             budget,
             counters: Counters::default(),
             clock: i64::MIN,
@@ -145,6 +150,9 @@ impl FlowTable {
     pub fn finish(&mut self, reason: EndReason, sink: &mut impl FlowSink) {
         while let Some((key, live)) = self.fragments.drain() {
             self.orphan(&key, live, sink);
+        }
+        while let Some(datagram) = self.datagrams.drain() {
+            self.read(&datagram, Timestamp(self.clock), sink);
         }
         let mut order: Vec<(u64, u32)> = self
             .slots
@@ -280,6 +288,9 @@ impl FlowTable {
                 let known = Known::Slot(slot, live.birth);
                 self.fragments.insert(key, known, self.clock);
             }
+            if waits(p) {
+                self.join(key, Some((slot, place)), ts, p, sink);
+            }
         } else {
             match self.fragments.get_mut(&key) {
                 Some(Known::Slot(slot, birth)) => {
@@ -297,10 +308,77 @@ impl FlowTable {
                 }
                 None => self.wait(key, ts, wire_len, p),
             }
+            if ip.proto == UDP {
+                self.join(key, None, ts, p, sink);
+            }
         }
         while let Some((key, live)) = self.fragments.forget(self.clock) {
             self.orphan(&key, live, sink);
         }
+    }
+
+    /// Adds a fragment's octets to its datagram, and reads what is ready. The first fragment's flow
+    /// is in `flow`.
+    fn join(
+        &mut self,
+        key: FragmentKey,
+        flow: Option<(u32, &Place)>,
+        ts: Timestamp,
+        p: &Packet<'_>,
+        sink: &mut impl FlowSink,
+    ) {
+        let (Some(fragment), payload) = (p.fragment, p.payload) else { return };
+        let flow = match flow {
+            Some((slot, place)) => {
+                let live = self.slots.get(slot as usize).and_then(Option::as_ref);
+                let Some(live) = live.filter(|live| live.dissector.is_some()) else {
+                    return self.datagrams.forget(&key);
+                };
+                Some((slot, live.direction(p, place, true)))
+            }
+            // Once the first fragment went by, only a datagram that waits takes more.
+            None => {
+                let first_came = matches!(self.fragments.get_mut(&key), Some(Known::Slot(..)));
+                if first_came && !self.datagrams.holds(&key) {
+                    return;
+                }
+                None
+            }
+        };
+        let piece = Piece { offset: fragment.offset, more: fragment.more, payload };
+        match self.datagrams.add(key, flow, piece, self.clock) {
+            Joined::Kept => {}
+            Joined::Ready(datagram) => self.read(&datagram, ts, sink),
+            Joined::NoRoom => {
+                self.counters.datagrams_dropped += 1;
+                if let Some((slot, direction)) = flow {
+                    self.read(&Datagram { slot, direction, payload: payload.to_vec() }, ts, sink);
+                }
+            }
+        }
+    }
+
+    /// Feeds a datagram that came in pieces to what follows its application.
+    fn read(&mut self, datagram: &Datagram, ts: Timestamp, sink: &mut impl FlowSink) {
+        let live = self.slots.get_mut(datagram.slot as usize).and_then(Option::as_mut);
+        let Some(live) = live else { return };
+        let segment = Segment {
+            proto: UDP,
+            src_port: live.features.src_port,
+            dst_port: live.features.dst_port,
+            direction: datagram.direction,
+            seq: 0,
+            payload: &datagram.payload,
+            multicast: live.multicast,
+        };
+        let mut ear = Ear {
+            features: &mut live.features,
+            kept: &mut live.kept,
+            budget: &mut self.budget,
+            sink,
+            ts,
+        };
+        follow(&mut live.dissector, &segment, &mut ear);
     }
 
     /// Keeps a later fragment until the first one comes.
@@ -401,7 +479,7 @@ impl FlowTable {
         if live.dissector.is_none() && inner.is_none() {
             return;
         }
-        if p.fragment.is_some_and(|f| f.offset > 0) {
+        if p.fragment.is_some_and(|f| f.offset > 0) || waits(p) {
             return;
         }
         let (seq, flags) = match p.transport {
@@ -419,9 +497,7 @@ impl FlowTable {
             sink,
             ts,
         };
-        if let Some(dissector) = &mut live.dissector
-            && !bare
-        {
+        if !bare {
             let segment = Segment {
                 proto,
                 src_port,
@@ -431,16 +507,7 @@ impl FlowTable {
                 payload: p.payload,
                 multicast,
             };
-            let verdict = dissector.packet(&segment, &mut ear);
-            let app = verdict.app.name();
-            if !app.is_empty() {
-                ear.features.app = app;
-                ear.features.app_by =
-                    if verdict.by_signature { AppBy::Signature } else { AppBy::Port };
-            }
-            if verdict.done {
-                live.dissector = None;
-            }
+            follow(&mut live.dissector, &segment, &mut ear);
         }
         if let (Some((at, inner)), Some(inners)) = (inner, &mut live.inners) {
             inners.dissect(at, p.payload, &inner, &mut ear);
@@ -454,6 +521,11 @@ impl FlowTable {
             self.clock = now.0;
         } else {
             self.clock = self.clock.max(now.0);
+        }
+        if !self.datagrams.is_empty() {
+            while let Some(datagram) = self.datagrams.overdue(self.clock) {
+                self.read(&datagram, now, sink);
+            }
         }
         if self.config.no_idle_timeout {
             return;
@@ -480,6 +552,11 @@ impl FlowTable {
 
     /// Takes a record out and reports it.
     fn end(&mut self, slot: u32, reason: EndReason, sink: &mut impl FlowSink) {
+        if !self.datagrams.is_empty() {
+            while let Some(datagram) = self.datagrams.of_flow(slot) {
+                self.read(&datagram, Timestamp(self.clock), sink);
+            }
+        }
         self.lists.remove(slot);
         let Some(mut live) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
             return;
@@ -496,6 +573,34 @@ impl FlowTable {
         sink.ended(features);
     }
 }
+
+/// Feeds one payload to the dissector, where one still listens.
+fn follow<S: FlowSink>(
+    listens: &mut Option<Dissector>,
+    segment: &Segment<'_>,
+    ear: &mut Ear<'_, S>,
+) {
+    let Some(dissector) = listens else { return };
+    let verdict = dissector.packet(segment, ear);
+    let app = verdict.app.name();
+    if !app.is_empty() {
+        ear.features.app = app;
+        ear.features.app_by = if verdict.by_signature { AppBy::Signature } else { AppBy::Port };
+    }
+    if verdict.done {
+        *listens = None;
+    }
+}
+
+/// Whether this is a datagram's first fragment, to be read with the rest of it. Tunnels are read
+/// by their first fragment alone.
+fn waits(p: &Packet<'_>) -> bool {
+    p.fragment.is_some_and(|f| f.more && f.offset == 0)
+        && matches!(p.transport, Transport::Udp { .. })
+        && p.inner.is_none()
+}
+
+const UDP: u8 = 17;
 
 fn has_ports(proto: u8) -> bool {
     matches!(proto, 1 | 6 | 17 | 58 | 132)

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ghost_event::{Behaviours, EndReason, Features, Subject, TcpState, Timestamp};
-use ghost_flow::{Counters, FlowConfig, FlowSink, FlowTable};
+use ghost_flow::{Counters, FlowConfig, FlowSink, FlowTable, limits};
 use ghost_wire::{Arp, Fragment, Inner, Ip, LearnedFrom, Packet, Transport};
 
 const S: i64 = 1_000_000_000;
@@ -236,6 +236,67 @@ fn fragments_without_a_first_one_are_one_flow_without_ports() {
     let [flow] = &*flows else { panic!("one flow") };
     assert_eq!((flow.src_port, flow.dst_port, flow.packets()), (0, 0, 5));
     assert_eq!(counters.fragments_orphaned, 5);
+}
+
+/// A question for `whole.example` and what its sender can take, in fragments of eight octets.
+fn question(id: u32) -> Vec<Packet<'static>> {
+    const QUESTION: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\x01\
+        \x05whole\x07example\0\0\x01\0\x01\0\0\x29\x10\0\0\0\0\0\0\0";
+    let mut pieces = Vec::new();
+    for (at, part) in (0..).step_by(8).zip(QUESTION.chunks(8)) {
+        let offset = if at == 0 { 0 } else { at + 8 };
+        let more = (at as usize) + 8 < QUESTION.len();
+        pieces.push(Packet { payload: part, ..fragment((1, 5_000), (2, 53), id, offset, more) });
+    }
+    pieces
+}
+
+#[test]
+fn a_name_cut_by_fragments_is_told_in_any_order() {
+    let pieces = question(9);
+    let last = pieces.len() - 1;
+    let mut swapped = pieces.clone();
+    swapped.swap(0, last);
+    let backwards: Vec<_> = pieces.iter().rev().copied().collect();
+    for order in [pieces, swapped, backwards] {
+        let packets: Vec<_> = (0..).zip(order).collect();
+        let (flows, counters) = run(all_at_once(), &packets);
+        let [flow] = &*flows else { panic!("one flow") };
+        assert_eq!(flow.names.get("dns.queries.rrname"), Some("whole.example"));
+        assert_eq!(flow.app, "dns");
+        assert_eq!((flow.packets(), flow.fragments), (packets.len() as u64, packets.len() as u32));
+        assert_eq!((counters.datagrams_dropped, counters.fragments_orphaned), (0, 0));
+    }
+}
+
+#[test]
+fn a_datagram_that_never_completes_is_read_when_its_time_or_its_flow_is_over() {
+    let mut pieces = question(9);
+    pieces.pop();
+    let mut packets: Vec<_> = (0..).zip(pieces).collect();
+    let named = |flows: &[Features]| {
+        let flow = flows.iter().find(|f| f.dst_port == 53).unwrap();
+        flow.names.get("dns.queries.rrname") == Some("whole.example")
+    };
+    assert!(named(&run(all_at_once(), &packets).0), "read when the table is done");
+    for config in [all_at_once(), FlowConfig::default()] {
+        packets.push((31 * S, udp((3, 1), (4, 2), b"x")));
+        packets.push((500 * S, udp((3, 1), (4, 2), b"x")));
+        let (flows, counters) = run(config, &packets);
+        assert!(named(&flows));
+        assert_eq!(counters.datagrams_dropped, 0);
+    }
+}
+
+#[test]
+fn fragments_beyond_the_room_are_counted_and_read_alone() {
+    let many = limits::DATAGRAMS_MAX as u32 + 4;
+    let mut packets: Vec<_> = (0..many).map(|id| (0, question(id)[0])).collect();
+    packets.extend((0..many).map(|id| (1, question(id)[1])));
+    let (flows, counters) = run(all_at_once(), &packets);
+    let [flow] = &*flows else { panic!("one flow") };
+    assert_eq!((flow.packets(), flow.fragments), (u64::from(many) * 2, many * 2));
+    assert_eq!(counters.datagrams_dropped, 4);
 }
 
 #[test]
