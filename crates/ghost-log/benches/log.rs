@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ghost_event::line::{self, Source, View};
 use ghost_event::{
     AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Priority, Proto, Role, ShapeId,
-    Side, Stats, Subject, Tcp, TcpState, Timestamp, Vlans, Zone,
+    Side, Stats, Subject, Timestamp, Vlans, Zone,
 };
 use ghost_log::proof::{self, Tree};
 use ghost_log::{Log, LogConfig, LogReader, VerifyOptions, verify_on};
@@ -22,11 +22,13 @@ use sha2::{Digest as _, Sha256};
 
 const LINES: u32 = 100_000;
 
+/// A look-up: its line has some 1,170 bytes; the median flow line of a mixed capture of a million
+/// packets has 1,036.
 fn flow(i: u32) -> Features {
     let [a, b, c, d] = i.to_be_bytes();
     let mut sizes = Stats::default();
     let mut gaps_us = Stats::default();
-    for n in 0..20_u64 {
+    for n in 0..4_u64 {
         sizes.add(60 + n * 71);
         gaps_us.add(n * 1000 + u64::from(d));
     }
@@ -38,36 +40,28 @@ fn flow(i: u32) -> Features {
         src_ip: Some(IpAddr::V4(Ipv4Addr::new(192, 168, c, d))),
         dst_ip: Some(IpAddr::V4(Ipv4Addr::new(93, 184, b, d))),
         src_port: 51_000,
-        dst_port: 443,
-        proto: Proto::Ip(6),
+        dst_port: 53,
+        proto: Proto::Ip(17),
         icmp: None,
         src_mac: Some(MacAddr([2, 0, a, b, c, d])),
         dst_mac: Some(MacAddr([2, 0, 0, 0, 0, 1])),
         vlans: Vlans::default(),
-        to_server: Side { packets: 11, bytes: 2_157, payload_bytes: 1_400 },
-        to_client: Side { packets: 9, bytes: 12_060, payload_bytes: 11_000 },
+        to_server: Side { packets: 2, bytes: 150, payload_bytes: 66 },
+        to_client: Side { packets: 2, bytes: 260, payload_bytes: 176 },
         sizes,
         gaps_us,
-        tcp: Some(Tcp {
-            flags_to_server: 0x1b,
-            flags_to_client: 0x1b,
-            state: TcpState::Closed,
-            rtt_server_us: 21_000,
-            rtt_client_us: 150,
-            retransmissions: 0,
-        }),
+        tcp: None,
         fragments: 0,
         fingerprint: u128::from(i) << 64 | 0x5555,
         end: EndReason::Closed,
         community_id: Some([d; 20]),
-        app: "tls",
+        app: "dns",
         app_by: AppBy::Signature,
         names: Names {
             pairs: vec![
-                ("tls.sni", "www.example.org".into()),
-                ("tls.alpn", "h2".into()),
-                ("tls.version", "TLS 1.3".into()),
-                ("tls.ja4", "t13d1516h2_8daaf6152771_e5627efa2ab1".into()),
+                ("dns.queries.rrname", "www.example.org".into()),
+                ("dns.rrtypes", "A".into()),
+                ("dns.rcodes", "NOERROR".into()),
             ],
             dropped: 0,
         },
@@ -75,11 +69,11 @@ fn flow(i: u32) -> Features {
         malformed: 0,
         behaviours: Behaviours::NONE,
         src: Party { role: Role::Client, zone: Zone::Internal },
-        dst: Party { role: Role::Server, zone: Zone::Internet },
+        dst: Party { role: Role::NameServer, zone: Zone::Internet },
         brand: "",
-        category: "web",
+        category: "name lookup",
         src_name: None,
-        dst_name: Some("www.example.org".into()),
+        dst_name: None,
     }
 }
 
