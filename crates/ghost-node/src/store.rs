@@ -78,6 +78,12 @@ impl Store {
             Err(IndexError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 EmbeddedIndex::open(&data.index())?
             }
+            Err(IndexError::Format { .. }) => {
+                // Made by another version: the log is the truth, so the index is made anew.
+                rebuild(data)?;
+                notes.push("the index was of another version and was made anew".to_owned());
+                EmbeddedIndex::open_read(&data.index())?
+            }
             Err(error) => return Err(error.into()),
         };
         let behind = lines_behind(&reader, &index)?;
