@@ -39,3 +39,8 @@ pub const SHAPE_TEXT_BYTES_MAX: usize = 4096;
 
 const _: () = assert!(WRITER_HEAP_BYTES >= 15_000_000, "tantivy's floor");
 const _: () = assert!(TERM_BYTES_MAX < 255, "a packed term's length is one byte, its kind counted");
+
+/// Components of a vector: those of the widest model that a user may install.
+pub const DIMENSIONS_MAX: usize = 768;
+
+const _: () = assert!(DIMENSIONS_MAX >= ghost_event::VECTOR_DIMENSIONS);

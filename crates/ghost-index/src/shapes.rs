@@ -46,9 +46,9 @@ impl std::fmt::Debug for ShapeStore {
 pub(crate) fn row(line: &[u8]) -> Result<ShapeRow, String> {
     let view = View::parse(line).map_err(|e| e.to_string())?;
     let id = view.ghost.shape.ok_or("ghost.shape is no id")?;
-    let mut vector = view.vector().ok_or("ghost.vec is not whole")?;
-    if vector.components.len() > VECTOR_DIMENSIONS {
-        vector.components = vector.components.iter().copied().take(VECTOR_DIMENSIONS).collect();
+    let vector = view.vector().ok_or("ghost.vec is not whole")?;
+    if vector.components.len() > limits::DIMENSIONS_MAX {
+        return Err(format!("its vector has more than {} components", limits::DIMENSIONS_MAX));
     }
     let shape = view.shape.ok_or("it states no shape")?;
     let text = |text: &str| {
@@ -68,6 +68,12 @@ pub(crate) fn row(line: &[u8]) -> Result<ShapeRow, String> {
     })
 }
 
+/// The row of the scan: a wider vector is of another space and near to nothing there.
+fn scanned(vector: &Vector) -> Row {
+    let wide = vector.components.len() > VECTOR_DIMENSIONS;
+    Row::from_components(if wide { &[] } else { &vector.components })
+}
+
 impl ShapeStore {
     /// Takes a statement in; whether it changed what stands.
     pub(crate) fn state(&mut self, seq: Seq, row: ShapeRow) -> bool {
@@ -85,7 +91,7 @@ impl ShapeStore {
                     return false;
                 }
                 if let Some(slot) = self.matrix.get_mut(at) {
-                    *slot = Row::from_components(&row.vector.components);
+                    *slot = scanned(&row.vector);
                 }
                 *old = row;
                 true
@@ -93,7 +99,7 @@ impl ShapeStore {
             None if self.rows.len() >= limits::SHAPES_MAX => false,
             None => {
                 self.by_id.insert(row.id, self.rows.len());
-                self.matrix.push(Row::from_components(&row.vector.components));
+                self.matrix.push(scanned(&row.vector));
                 self.rows.push(row);
                 self.stated.push(seq);
                 true
@@ -131,6 +137,15 @@ impl ShapeStore {
     /// The cosine of `query` with every shape, in the order of [`iter`](Self::iter).
     #[must_use]
     pub fn cosines(&self, query: &Vector) -> Vec<f32> {
+        if query.components.len() > VECTOR_DIMENSIONS {
+            // A wider model's space: only vectors as wide are of it.
+            let width = query.components.len();
+            let cosine = |row: &ShapeRow| {
+                let same = row.vector.components.len() == width;
+                if same { row.vector.cosine(query) } else { 0.0 }
+            };
+            return self.rows.iter().map(cosine).collect();
+        }
         let mut dots = Vec::with_capacity(self.matrix.len());
         sys::dots(&Row::from_components(&query.components), &self.matrix, &mut dots);
         #[expect(clippy::cast_precision_loss, reason = "384 * 127 * 127 fits 24 bits")]
@@ -184,6 +199,25 @@ mod tests {
             }
             assert_eq!(store.get(ShapeId(9)).unwrap().text, "full, newer", "{order:?}");
         }
+    }
+
+    #[test]
+    fn vectors_of_a_wider_model_are_compared_with_their_own_kind_only() {
+        let wide = |at: usize| {
+            let mut values = vec![0.0; 768];
+            values[at] = 1.0;
+            values
+        };
+        let mut store = ShapeStore::default();
+        store.state(1, shape(1, "", Tier::Fast, &[1.0, 0.0]));
+        store.state(2, shape(2, "", Tier::Full, &wide(0)));
+        store.state(3, shape(3, "", Tier::Full, &wide(700)));
+        let near = |values: &[f32]| store.nearest(&Vector::quantise(values, Tier::Full), 3);
+        let found = near(&wide(700));
+        assert_eq!((found[0].0, found[1].1, found[2].1), (ShapeId(3), 0.0, 0.0));
+        assert!(found[0].1 > 0.99);
+        let found = near(&[1.0, 0.0]);
+        assert_eq!((found[0].0, found[1].1, found[2].1), (ShapeId(1), 0.0, 0.0));
     }
 
     #[test]

@@ -250,6 +250,17 @@ impl Log {
         Ok(true)
     }
 
+    /// As [`shape`](Self::shape), but logged at once although no event of this segment has it yet.
+    pub fn state(&mut self, id: ShapeId, body: &[u8]) -> Result<(), LogError> {
+        self.shape(id, body)?;
+        if self.shapes.get(&id).is_some_and(|known| known.stated_in == 0) {
+            self.make_room(body.len() + TAIL_BYTES_MAX)?;
+            self.state_shape(id);
+            self.settle(Priority::Low)?;
+        }
+        Ok(())
+    }
+
     /// Takes in a note.
     pub fn append_note(&mut self, note: &Note<'_>) -> Result<Appended, LogError> {
         let body = self.note_body(note);

@@ -22,10 +22,10 @@ use ghost_world::Clock;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::DataDir;
 use crate::lane::{self, Batch, LaneConfig};
 use crate::limits::{HASH_BYTES, JOBS_MAX, LANE_BATCHES_MAX};
 use crate::writer::{Known, Writer, WriterError};
+use crate::{DataDir, Models};
 
 /// What to import, and how.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +38,8 @@ pub struct Options {
     pub again: bool,
     pub no_idle_timeout: bool,
     pub updates_s: Option<u64>,
-    /// Where a full model may lie; empty for none.
-    pub model_dirs: Vec<PathBuf>,
+    /// The full model that refines new shapes.
+    pub models: Models,
     /// Bytes of a log segment, where they are not to be the usual 64 MiB.
     pub segment_bytes: Option<u64>,
 }

@@ -13,13 +13,16 @@ mod follow;
 pub mod import;
 mod lane;
 pub mod limits;
+mod models;
 mod paths;
 pub mod store;
 mod tags;
 mod writer;
 
+pub use ghost_embed::Profile;
 pub use ghost_event::Timestamp;
 pub use ghost_world::{Clock, RealClock};
+pub use models::Models;
 pub use paths::DataDir;
 pub use tags::{TagError, Tags};
 

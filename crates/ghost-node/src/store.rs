@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use ghost_embed::{Embed, Model, ModelError, Profile, QueryEncoder, find_model_dir};
+use ghost_embed::{Embed, ModelError, QueryEncoder};
 use ghost_event::Seq;
 use ghost_event::line::{ImportState, LineKind, View};
 pub use ghost_index::Status;
@@ -16,9 +16,9 @@ pub use ghost_query::{Answer, KEYS, QueryError};
 use ghost_query::{Ask, Like, Part, Sources, Tags};
 use jiff::Zoned;
 
-use crate::DataDir;
 use crate::follow::{self, Source};
 use crate::limits::TAIL_LINES_MAX;
+use crate::{DataDir, Models};
 
 /// Why what is remembered can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pub struct Store {
     now: Zoned,
     /// What the reader of an answer must know of the index itself.
     notes: Vec<String>,
-    model_dirs: Vec<PathBuf>,
+    models: Models,
     encoder: Option<QueryEncoder>,
     model_missing: Option<String>,
 }
@@ -68,7 +68,7 @@ impl Store {
     pub fn open(
         data: &DataDir,
         tags: &crate::Tags,
-        model_dirs: Vec<PathBuf>,
+        models: Models,
         now: Zoned,
     ) -> Result<Store, StoreError> {
         let reader = LogReader::open(data.root());
@@ -116,7 +116,7 @@ impl Store {
             tags: Tags::new(tags.tags.clone()),
             now,
             notes,
-            model_dirs,
+            models,
             encoder: None,
             model_missing: None,
         })
@@ -126,7 +126,7 @@ impl Store {
     pub fn query(&mut self, words: &str, limits: &Limits) -> Result<Answer, StoreError> {
         if self.encoder.is_none() {
             let model = self.load_model();
-            self.encoder = Some(QueryEncoder::new(model, Profile::default()));
+            self.encoder = Some(QueryEncoder::new(model, self.models.profile));
         }
         let sources =
             Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) };
@@ -199,10 +199,7 @@ impl Store {
     }
 
     fn load_model(&mut self) -> Option<Box<dyn Embed + Send>> {
-        let loaded = find_model_dir(&self.model_dirs)
-            .ok_or_else(|| ModelError::Missing { looked: self.model_dirs.clone() })
-            .and_then(|dir| Model::load_for(&dir, Profile::default()));
-        match loaded {
+        match self.models.load() {
             Ok(model) => Some(Box::new(model)),
             Err(error) => {
                 self.model_missing = Some(error.to_string());
@@ -314,9 +311,6 @@ pub fn log_reader(data: &DataDir) -> LogReader {
 }
 
 /// The model that questions would be embedded with.
-pub fn check_model(model_dirs: &[PathBuf]) -> Result<(PathBuf, String), ModelError> {
-    let dir = find_model_dir(model_dirs)
-        .ok_or_else(|| ModelError::Missing { looked: model_dirs.to_vec() })?;
-    let model = Model::load_for(&dir, Profile::default())?;
-    Ok((dir, model.id().to_owned()))
+pub fn check_model(models: &Models) -> Result<(PathBuf, String), ModelError> {
+    Ok((models.dir()?, models.load()?.id().to_owned()))
 }

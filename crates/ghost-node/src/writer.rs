@@ -4,14 +4,12 @@
 //! a rebuild would make. It is committed at the end; what a stopped import logged is indexed by
 //! whoever opens the data next.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use ghost_embed::{
-    FieldRows, GLOSSARY_VERSION, Glossary, Model, Profile, Refiner, Shape, ShapeCache,
-    find_model_dir,
-};
+use ghost_embed::{FieldRows, GLOSSARY_VERSION, Glossary, Refiner, Shape, ShapeCache};
 use ghost_event::line::{self, ImportNote, ImportState, Source, View};
 use ghost_event::{Behaviours, Features, Priority, Seq, ShapeId, Tier};
 use ghost_index::{EmbeddedIndex, Index, IndexError};
@@ -21,7 +19,7 @@ use ghost_world::Clock;
 use crate::follow;
 use crate::import::{Host, Options};
 use crate::limits::{INDEX_COMMIT_LINES, WAKE_LINES};
-use crate::{DataDir, PROGRAM};
+use crate::{DataDir, Models, PROGRAM};
 
 /// Why the writer stopped.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +55,9 @@ pub(crate) struct Finished {
     pub(crate) without_model: Option<String>,
 }
 
+/// A shape's id, tuple and text.
+type Worded = (ShapeId, String, String);
+
 /// The one writer of a data folder.
 pub(crate) struct Writer {
     log: Log,
@@ -67,7 +68,9 @@ pub(crate) struct Writer {
     lines_since_wake: u32,
     follower: Follower,
     clock: Arc<dyn Clock>,
-    model_dirs: Vec<std::path::PathBuf>,
+    models: Models,
+    /// Shapes that only older segments state, with their fast vectors.
+    old_fast: Vec<Worded>,
 }
 
 impl Writer {
@@ -103,6 +106,13 @@ impl Writer {
         for note in follow::prepare(&mut index, &reader, log.head().seq)? {
             host.say(&note);
         }
+        let known: HashSet<ShapeId> = log.shapes().map(|(id, _)| id).collect();
+        let old_fast = index
+            .shapes()
+            .iter()
+            .filter(|row| row.vector.tier == Tier::Fast && !known.contains(&row.id))
+            .map(|row| (row.id, row.tuple.clone(), row.text.clone()))
+            .collect();
         let follower = Follower::start(index, LogReader::open(data.root()))?;
         Ok(Writer {
             log,
@@ -113,7 +123,8 @@ impl Writer {
             lines_since_wake: 0,
             follower,
             clock,
-            model_dirs: options.model_dirs.clone(),
+            models: options.models.clone(),
+            old_fast,
         })
     }
 
@@ -147,7 +158,7 @@ impl Writer {
         let seen = self.cache.see(flow);
         if let Some(shape) = &seen.new {
             self.shapes_new += 1;
-            let vector = FieldRows::embedded().embed(shape);
+            let vector = FieldRows::embedded().embed_in(shape, self.models.profile.dimensions());
             shape_body(&mut self.body, seen.id, shape, &vector);
             self.log.shape(seen.id, &self.body)?;
         }
@@ -186,11 +197,11 @@ impl Writer {
 
     /// Lets the full model embed every shape that has only its fast vector.
     fn refine(&mut self, host: &dyn Host, finished: &mut Finished) -> Result<(), WriterError> {
-        if self.model_dirs.is_empty() {
+        if self.models.dirs.is_empty() {
             finished.without_model = Some("no full model was asked for".to_owned());
             return Ok(());
         }
-        let todo: Vec<(ShapeId, String, String)> = self
+        let mut todo: Vec<Worded> = self
             .log
             .shapes()
             .filter_map(|(id, body)| {
@@ -202,15 +213,12 @@ impl Writer {
                 fast.then(|| (id, part.tuple.to_string(), part.text.to_string()))
             })
             .collect();
+        todo.append(&mut self.old_fast);
         if todo.is_empty() {
             return Ok(());
         }
         let begun = self.clock.monotonic_ns();
-        let profile = Profile::default();
-        let model = find_model_dir(&self.model_dirs)
-            .ok_or_else(|| ghost_embed::ModelError::Missing { looked: self.model_dirs.clone() })
-            .and_then(|dir| Model::load_for(&dir, profile));
-        let model = match model {
+        let model = match self.models.load() {
             Ok(model) => model,
             Err(error) => {
                 finished.without_model = Some(error.to_string());
@@ -218,9 +226,10 @@ impl Writer {
             }
         };
         let clock = Arc::clone(&self.clock);
-        let refiner = Refiner::start(model, profile, Box::new(move || clock.monotonic_ns()))
-            .map_err(WriterError::Thread)?;
-        let mut texts = std::collections::HashMap::new();
+        let refiner =
+            Refiner::start(model, self.models.profile, Box::new(move || clock.monotonic_ns()))
+                .map_err(WriterError::Thread)?;
+        let mut texts = HashMap::new();
         for (id, tuple, text) in todo {
             refiner.take(id, &text, Priority::Low);
             texts.insert(id, (tuple, text));
@@ -244,8 +253,8 @@ impl Writer {
                     vector: &refined.vector,
                 },
             );
-            match self.log.shape(refined.id, &self.body) {
-                Ok(_) => finished.shapes_refined += 1,
+            match self.log.state(refined.id, &self.body) {
+                Ok(()) => finished.shapes_refined += 1,
                 Err(error) => failed = Some(error),
             }
         });

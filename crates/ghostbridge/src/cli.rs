@@ -58,11 +58,26 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "DIR", env = "GHOSTBRIDGE_MODEL_DIR")]
     #[arg(value_parser = folder(), help_heading = GLOBAL)]
     pub(crate) model_dir: Option<PathBuf>,
+    /// How much meaning the machine can pay for
+    #[arg(long, global = true, value_enum, default_value = "balanced", help_heading = GLOBAL)]
+    #[arg(env = "GHOSTBRIDGE_PROFILE")]
+    pub(crate) profile: Precision,
     /// File that names groups of hosts, for words such as "production servers"
     ///
     /// Default: tags.toml in the data folder, then /etc/ghostbridge/tags.toml.
     #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub(crate) tags: Option<PathBuf>,
+}
+
+/// Which vectors events and questions get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// 256 dimensions of MiniLM's space
+    Fast,
+    /// MiniLM's 384
+    Balanced,
+    /// A 768-dimensional model that you put into the model folder
+    High,
 }
 
 #[derive(Debug, Subcommand)]

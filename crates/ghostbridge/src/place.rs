@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ghost_node::{DataDir, Tags};
+use ghost_node::{DataDir, Models, Profile, Tags};
 
-use crate::cli::Place;
+use crate::cli::{Place, Precision};
 use crate::outcome::Failed;
 
 impl Place {
@@ -41,8 +41,18 @@ impl Place {
         )))
     }
 
+    /// The full model, wherever it lies, in the profile asked for.
+    pub(crate) fn models(&self) -> Models {
+        let profile = match self.profile {
+            Precision::Fast => Profile::Fast,
+            Precision::Balanced => Profile::Balanced,
+            Precision::High => Profile::High,
+        };
+        Models { dirs: self.model_dirs(), profile }
+    }
+
     /// Where a full model may lie, the most wanted first.
-    pub(crate) fn model_dirs(&self) -> Vec<PathBuf> {
+    fn model_dirs(&self) -> Vec<PathBuf> {
         if let Some(dir) = self.model_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
             return vec![dir.clone()];
         }

@@ -172,7 +172,7 @@ fn limits(span: &Span, hits: usize) -> Limits {
 
 pub(crate) fn open(place: &Place) -> Result<Store, Failed> {
     let data = place.data_with_log()?;
-    Store::open(&data, &place.tags()?, place.model_dirs(), now()).map_err(failed)
+    Store::open(&data, &place.tags()?, place.models(), now()).map_err(failed)
 }
 
 fn now() -> Zoned {

@@ -17,7 +17,7 @@ pub(crate) fn run(place: &Place) -> Result<Done, Failed> {
         bad |= word == "bad";
         printed(writeln!(out, "{word:<5} {}", safe_text(&what)))
     };
-    match store::check_model(&place.model_dirs()) {
+    match store::check_model(&place.models()) {
         Ok((dir, id)) => tell("ok", format!("full model {id} in {}", dir.display()))?,
         Err(error) => tell(
             "note",

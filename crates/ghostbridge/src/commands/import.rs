@@ -23,6 +23,10 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         bar: io::stderr().is_terminal().then(bar),
         print_error: Mutex::new(None),
     };
+    let mut models = place.models();
+    if asked.no_model {
+        models.dirs.clear();
+    }
     let options = Options {
         paths: asked.paths,
         filter: asked.filter.join(" "),
@@ -30,7 +34,7 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         again: asked.again,
         no_idle_timeout: asked.no_idle_timeout,
         updates_s: asked.updates,
-        model_dirs: if asked.no_model { Vec::new() } else { place.model_dirs() },
+        models,
         segment_bytes: asked.segment_bytes,
     };
     let result = import::run(&place.data(), &options, &program);
