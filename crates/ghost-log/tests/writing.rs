@@ -103,6 +103,24 @@ fn an_event_of_an_unknown_shape_is_turned_away() {
 }
 
 #[test]
+fn a_shape_that_is_stated_stands_in_the_log_though_no_event_has_it() {
+    let sim = SimDisk::new();
+    let (mut log, _) = open(&sim, config(1 << 20)).unwrap();
+    log.state(ShapeId(3), &shape(3, Tier::Full)).unwrap();
+    log.state(ShapeId(3), &shape(3, Tier::Full)).unwrap();
+    log.state(ShapeId(3), &shape(3, Tier::Fast)).unwrap();
+    log.sync().unwrap();
+    let stated: Vec<_> = files(&sim)
+        .iter()
+        .flat_map(|file| lines(&sim.bytes(file).unwrap()))
+        .filter_map(|line| View::parse(&line).unwrap().vector())
+        .map(|vector| vector.tier)
+        .collect();
+    assert_eq!(stated, [Tier::Full], "once, and never the worse one");
+    assert!(verdict(&sim).ok());
+}
+
+#[test]
 fn the_more_pressing_event_is_durable_sooner() {
     let ms = 1_000_000;
     for (prio, due_ns) in [
