@@ -48,7 +48,7 @@ pub(crate) fn run(mut args: Args) -> Done {
             return Err(format!("no benchmark is called {name:?}; there are {NAMES:?} and all"));
         }
     };
-    if file.is_some() && names != ["import"] {
+    if file.is_some() && !names.contains(&"import") {
         return Err("--file names the capture of `bench import`".into());
     }
     let floors = floors::read(&sh::read(&sh::root().join("SPECIFICATION.md"))?)?;
@@ -76,7 +76,7 @@ fn program_rows(name: &str) -> Outcome<Vec<Row>> {
         "headers" => "ghost-wire",
         "embed" => "ghost-embed",
         "log" => "ghost-log",
-        _ => "ghost-query",
+        _ => "ghost-index",
     };
     let mut bench = cargo();
     bench.args(["bench", "--quiet", "--package", package, "--bench", name]);

@@ -206,8 +206,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (_, _) = ask(&index, &requests, 1);
     let (p50, p99) = ask(&index, &requests, 3);
     let scaled = oracle_p50 * 5.0;
-    row("query over 1M events p50", p50, "ms", "in memory, from 200k", scaled);
-    row("query over 1M events p99", p99, "ms", "in memory, from 200k", scaled);
+    row("query p50", p50, "ms", "in memory, from 200k", scaled);
+    row("query p99", p99, "ms", "in memory, from 200k", scaled);
     let start = clock();
     let reader = EmbeddedIndex::open_read(&dir.path().join("large"))?;
     let _ = black_box(reader.search(&requests[0])?);
