@@ -30,7 +30,7 @@ struct Lexicon {
 /// One thing that was said.
 pub(crate) struct Said {
     pub(crate) want: &'static [Part],
-    /// First word and number of words; `None` where they stand apart.
+    /// First word and number of words; `None` where they stand far apart.
     pub(crate) at: Option<(usize, usize)>,
 }
 
@@ -115,8 +115,8 @@ pub(crate) fn said(words: &[String], taken: &mut [bool]) -> Vec<Said> {
     let mut found = vec![false; lexicon.meanings.len()];
     let open: Vec<bool> = taken.iter().map(|t| !t).collect();
     for (parts, at) in &lexicon.scattered {
-        let there = |part: &Vec<String>| {
-            (0..stemmed.len()).any(|i| {
+        let place = |part: &Vec<String>| {
+            (0..stemmed.len()).find(|i| {
                 part.iter().enumerate().all(|(k, p)| {
                     open.get(i + k) == Some(&true)
                         && stemmed.get(i + k).is_some_and(|w| {
@@ -125,9 +125,17 @@ pub(crate) fn said(words: &[String], taken: &mut [bool]) -> Vec<Said> {
                 })
             })
         };
-        if !found[*at] && parts.iter().all(there) {
+        if found[*at] {
+            continue;
+        }
+        if let Some(places) = parts.iter().map(place).collect::<Option<Vec<usize>>>() {
             found[*at] = true;
-            out.push(Said { want: &lexicon.meanings[*at].want, at: None });
+            let (first, last) = (places.iter().min(), places.iter().max());
+            let (first, last) = (first.map_or(0, |p| *p), last.map_or(0, |p| *p));
+            // Side by side they are as good as one saying, and can be negated as one.
+            let near = last - first < parts.len();
+            let at_words = near.then_some((first, last - first + 1));
+            out.push(Said { want: &lexicon.meanings[*at].want, at: at_words });
         }
     }
     for (run, at) in &lexicon.runs {

@@ -54,8 +54,11 @@ const NEGATIONS: &[&[&str]] = &[
     &["except", "for"],
     &["except"],
     &["excluding"],
+    &["exclude"],
     &["without"],
     &["not"],
+    &["no"],
+    &["never"],
     &["minus"],
     &["ignoring"],
 ];

@@ -407,6 +407,25 @@ fn random_questions_of_real_words_print_what_they_understand() {
     }
 }
 
+#[test]
+fn what_is_not_wanted_is_left_out_however_it_is_said() {
+    let (now, tags) = (now(), tags());
+    for text in [
+        "ssh but not password guessing",
+        "ssh without brute force",
+        "ssh, no brute force",
+        "ssh that is not guessing passwords",
+        "ssh without any failed logins",
+    ] {
+        let told = understand(text, &now, &tags).unwrap().to_string();
+        assert!(told.contains("-behaviour:brute_force"), "{text:?} is {told}");
+        assert!(!told.contains("~behaviour:brute_force"), "{text:?} is {told}");
+        assert!(told.contains("~app:ssh"), "{text:?} is {told}");
+    }
+    let told = understand("connections with no answer", &now, &tags).unwrap().to_string();
+    assert!(told.contains("~behaviour:unanswered"), "{told}");
+}
+
 fn round_trip(text: &str, now: &Zoned, tags: &Tags) {
     let Ok(first) = understand(text, now, tags) else { return };
     let printed = first.to_string();

@@ -195,7 +195,7 @@ fn gain(grades: &[u32]) -> f64 {
         let discount = (at as f64 + 2.0).log2();
         (2_f64.powf(f64::from(*grade)) - 1.0) / discount
     });
-    gains.sum()
+    gains.sum::<f64>() + 0.0
 }
 
 fn mean(values: &[f64]) -> f64 {
