@@ -570,8 +570,12 @@ impl fmt::Display for Verdict {
         }
         write!(
             f,
-            "{} lines, {} to {}, in {} segments: each continues the one before",
-            self.lines, self.first_seq, self.head.seq, self.segments
+            "{} lines, {} to {}, in {} segment{}: each continues the one before",
+            self.lines,
+            self.first_seq,
+            self.head.seq,
+            self.segments,
+            if self.segments == 1 { "" } else { "s" }
         )?;
         if self.first_seq > 1 {
             write!(f, "; begins at line {}, older segments are not here", self.first_seq)?;

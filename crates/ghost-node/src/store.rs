@@ -227,12 +227,15 @@ fn lost(reader: &LogReader) -> Result<Option<String>, StoreError> {
     let damaged = all.iter().filter(|import| !import.error.is_empty()).count();
     let unfinished = all.iter().filter(|import| import.state == ImportState::Begin).count();
     let parts = [
-        (unparsed, "packets that are in no event"),
-        (damaged as u64, "captures that were damaged before their end"),
-        (unfinished as u64, "imports that were stopped"),
+        (unparsed, "packets that are in no event", "packet that is in no event"),
+        (damaged as u64, "captures that were damaged before their end", "damaged capture"),
+        (unfinished as u64, "imports that were stopped", "import that was stopped"),
     ];
-    let told: Vec<String> =
-        parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|p| p.0 > 0)
+        .map(|(n, many, one)| format!("{n} {}", if *n == 1 { one } else { many }))
+        .collect();
     Ok((!told.is_empty()).then(|| format!("lost: {}", told.join(", "))))
 }
 
