@@ -19,7 +19,7 @@ pub mod store;
 mod tags;
 mod writer;
 
-pub use ghost_embed::Profile;
+pub use ghost_embed::{Profile, default_model_dirs};
 pub use ghost_event::Timestamp;
 pub use ghost_world::{Clock, RealClock};
 pub use models::Models;

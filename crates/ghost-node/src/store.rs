@@ -124,19 +124,27 @@ impl Store {
 
     /// Answers plain words.
     pub fn query(&mut self, words: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        if self.encoder.is_none() {
-            let model = self.load_model();
-            self.encoder = Some(QueryEncoder::new(model, self.models.profile));
-        }
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            none => {
+                let model = match self.models.load() {
+                    Ok(model) => Some(Box::new(model) as Box<dyn Embed + Send>),
+                    Err(error) => {
+                        self.model_missing = Some(error.to_string());
+                        None
+                    }
+                };
+                none.insert(QueryEncoder::new(model, self.models.profile))
+            }
+        };
         let sources =
             Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) };
         let mut ask = Ask::new(&self.now, &self.tags);
         ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
         ask.also = span(limits, &self.now, &self.tags)?;
-        let encoder = self.encoder.as_mut().ok_or(QueryError::Quote)?;
         let mut answer = ghost_query::answer(words, &ask, &sources, encoder)?;
         answer.notes.extend(self.notes.iter().cloned());
-        if answer.notes.iter().any(|n| n == "matched without the model") {
+        if answer.notes.iter().any(|n| n == ghost_query::WITHOUT_MODEL) {
             answer.notes.extend(self.model_missing.clone());
         }
         Ok(answer)
@@ -196,16 +204,6 @@ impl Store {
 
     fn sources(&self) -> Sources<'_> {
         Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) }
-    }
-
-    fn load_model(&mut self) -> Option<Box<dyn Embed + Send>> {
-        match self.models.load() {
-            Ok(model) => Some(Box::new(model)),
-            Err(error) => {
-                self.model_missing = Some(error.to_string());
-                None
-            }
-        }
     }
 }
 

@@ -15,6 +15,9 @@ use crate::limits;
 use crate::tags::Tags;
 use crate::understand::{Understanding, understand};
 
+/// The note of an answer whose words were placed by the token table alone.
+pub const WITHOUT_MODEL: &str = "matched without the model";
+
 /// What the nearest shape's meaning adds to a score, where words were understood otherwise too.
 pub const MEANING_WEIGHT: f32 = 0.8;
 
@@ -156,7 +159,7 @@ pub fn answer(
     if !understanding.meaning.is_empty() && ask.order == Order::Score {
         let m = encode.encode(&understanding.meaning);
         if !m.by_model {
-            notes.push("matched without the model".to_owned());
+            notes.push(WITHOUT_MODEL.to_owned());
         }
         notes.extend(m.trouble.iter().cloned());
         meant = Some(m.vector);

@@ -22,7 +22,7 @@ mod words;
 
 pub use answer::{
     Answer, Ask, Encode, Hit, MEANING_WEIGHT, MEANING_WEIGHT_ALONE, Meant, Searched, Sources,
-    answer, list, search,
+    WITHOUT_MODEL, answer, list, search,
 };
 pub use error::QueryError;
 pub use filter::{Filter, KEYS, Key, Mode, Part};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ghost_node::{DataDir, Models, Profile, Tags};
+use ghost_node::{DataDir, Models, Profile, Tags, default_model_dirs};
 
 use crate::cli::{Place, Precision};
 use crate::outcome::Failed;
@@ -56,15 +56,10 @@ impl Place {
         if let Some(dir) = self.model_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
             return vec![dir.clone()];
         }
-        let mut dirs = vec![self.data().root().join("model")];
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        let xdg = std::env::var_os("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .or_else(|| home.map(|h| h.join(".local/share")));
-        dirs.extend(xdg.map(|x| x.join("ghostbridge/model")));
-        dirs.push("/usr/local/share/ghostbridge/model".into());
-        dirs.push("/usr/share/ghostbridge/model".into());
-        dirs
+        let variable = |name| std::env::var_os(name).map(PathBuf::from);
+        let share = || variable("HOME").map(|home| home.join(".local/share"));
+        let xdg = variable("XDG_DATA_HOME").or_else(share);
+        default_model_dirs(None, Some(self.data().root()), xdg.as_deref())
     }
 
     /// The operator's words for groups of hosts.
