@@ -15,6 +15,7 @@ mod capture;
 mod error;
 mod gzip;
 pub mod limits;
+pub mod live;
 mod pcap;
 mod pcapng;
 mod unpack;

@@ -1,0 +1,1 @@
+//! A laboratory of network namespaces: hosts, bridges and traffic for tests, demo and benchmarks.
