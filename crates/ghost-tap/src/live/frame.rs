@@ -1,9 +1,10 @@
 //! One live frame, and the accounts of a port.
 
 /// Which way a frame was going when it was seen, from the interface's own place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Direction {
     /// It came in through the interface.
+    #[default]
     Ingress,
     /// The host (or a bridge) sent it out through the interface.
     Egress,
@@ -34,14 +35,20 @@ pub struct Polled {
     pub more: bool,
 }
 
-/// What passed one port, as the tap counts it. `seen + lost` is what the kernel counted as
-/// received (ingress) or sent (egress) there since the tap was attached.
+/// What passed one port in one direction, as the tap counts it. `seen + lost` is what the kernel
+/// counted as received (ingress) or sent (egress) there since the tap was attached.
+///
+/// Virtual interfaces count a super-frame once, as `seen` does; a network card counts what was on
+/// its wire, as `seen_segments` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PortCounters {
     pub ifindex: u32,
+    pub direction: Direction,
     pub seen: u64,
+    pub seen_segments: u64,
     pub seen_bytes: u64,
     /// Not handed out, because the ring was full.
     pub lost: u64,
+    pub lost_segments: u64,
     pub lost_bytes: u64,
 }

@@ -1,0 +1,28 @@
+//! The tap that a node polls, whatever stands behind it.
+
+use super::{LiveFrame, Polled, PortCounters, RingTap};
+
+/// A live source of frames. Never blocks, never delays a frame.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Tap {
+    /// The kernel forwards and copies into rings: ghost and ghost-fast.
+    Rings(RingTap),
+}
+
+impl Tap {
+    /// Hands out at most `budget` waiting frames, oldest first, and returns at once when none wait.
+    pub fn poll(&mut self, budget: u32, each: &mut impl FnMut(&LiveFrame<'_>)) -> Polled {
+        match self {
+            Self::Rings(rings) => rings.poll(budget, each),
+        }
+    }
+
+    /// One entry for each port and direction that was ever attached, in a steady order.
+    #[must_use]
+    pub fn counters(&self) -> Vec<PortCounters> {
+        match self {
+            Self::Rings(rings) => rings.counters(),
+        }
+    }
+}
