@@ -1,7 +1,21 @@
 //! What the host has: links, Linux and OVS bridges, and which of their ports to tap.
+//!
+//! [`Inventory::read`] takes stock by rtnetlink and OVSDB; [`plan`] decides, as a pure function,
+//! where to attach; a [`Watcher`] says when to take stock again. [`Mirror`] is the one thing that
+//! is ever changed on the host here, and only when it was asked for.
+//!
+//! A frame never passes through this crate, and nothing here needs a capability.
 
+mod error;
+mod inventory;
 mod link;
+mod mirror;
 mod plan;
+mod watch;
 
+pub use error::HostError;
+pub use inventory::{Inventory, Ovs, OvsBridge, OvsPort, OvsPortKind, Sources};
 pub use link::{Link, LinkKind, LinkStats};
-pub use plan::{Attachment, BridgeKind, Mode, Plan, Wish};
+pub use mirror::Mirror;
+pub use plan::{Attachment, BridgeKind, Mode, Plan, PlanError, Wish, plan};
+pub use watch::{Change, Watcher};

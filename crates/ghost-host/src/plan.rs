@@ -1,6 +1,8 @@
 //! Which interfaces to tap, in which directions, and how: a pure function of what the host has and
 //! what the operator asked for.
 
+use crate::Inventory;
+
 /// How frames are come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
@@ -53,4 +55,25 @@ pub struct Plan {
     pub attachments: Vec<Attachment>,
     /// What the operator should know: ports that can't be seen, offloads that hide frames.
     pub warnings: Vec<String>,
+}
+
+/// Why there is no plan: the operator has to say something else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A named interface does not exist (now).
+    #[error("no interface or bridge called {name}; there are: {}", known.join(", "))]
+    Unknown { name: String, known: Vec<String> },
+    /// A part that is not there yet.
+    #[error("{0} is not built yet")]
+    Unbuilt(&'static str),
+}
+
+/// Decides what to tap.
+///
+/// # Errors
+///
+/// When what was asked for can't be had on this host; the message says what to ask for instead.
+pub fn plan(_inventory: &Inventory, _wish: &Wish) -> Result<Plan, PlanError> {
+    Err(PlanError::Unbuilt("the plan"))
 }
