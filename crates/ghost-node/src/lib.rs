@@ -9,6 +9,9 @@
 //! nothing is lost.
 
 pub mod adopt;
+pub mod api;
+pub mod config;
+pub mod daemon;
 mod follow;
 pub mod import;
 mod lane;
