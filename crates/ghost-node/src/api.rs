@@ -1,0 +1,20 @@
+//! The local API: what a running daemon answers to the programs of its host.
+//!
+//! [`serve`] listens on a Unix socket (and on a TCP loopback address for `/metrics` alone, where
+//! configured) and answers from a [`Backend`], which is the daemon, or a small one in tests.
+//! [`Client`] is the blocking other side, for the command line. Routes, shapes and errors are drawn
+//! in `docs/interfaces/api.md`.
+//!
+//! Promised: one thread serves every connection and never waits for the disk; what takes time runs
+//! on a bounded pool whose refusals are counted; sizes, times and connections are bounded by
+//! [`limits`]; a slow reader is told how many lines it missed, and slows nobody else. Not promised:
+//! anything to callers that the socket's group does not admit.
+
+mod backend;
+mod client;
+pub mod limits;
+mod server;
+
+pub use backend::{Answers, Backend, Followed, Question, Subject};
+pub use client::{Client, ClientError};
+pub use server::{ApiConfig, ApiError, Running, serve};

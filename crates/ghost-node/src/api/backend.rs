@@ -1,0 +1,142 @@
+//! What stands behind the API: the daemon, as the API sees it.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use ghost_log::LogError;
+use jiff::Zoned;
+use serde::{Deserialize, Serialize};
+
+use crate::daemon::{Answered, Daemon, Follow, ImportAsk, ImportError, Status};
+use crate::import::FileReport;
+use crate::store::{Answer, Limits, StoreError};
+
+/// The daemon's side. Every method may be called from several threads at once.
+pub trait Backend: Send + Sync + 'static {
+    /// How everything stands; cheap, and called every second from the serving thread.
+    fn status(&self) -> Status;
+
+    /// Answers a question, open flows included. Runs on the pool; may take its time.
+    ///
+    /// # Errors
+    /// The question can't be asked as it stands, or the log or index refuses.
+    fn ask(&self, question: &Question) -> Result<Box<dyn Answers>, StoreError>;
+
+    /// Events as they are logged from now on, as far as they meet the conditions.
+    ///
+    /// # Errors
+    /// The conditions can't be read.
+    fn follow(&self, filters: &str) -> Result<Box<dyn Followed>, StoreError>;
+
+    /// Imports the capture that `input` gives, through the daemon's own writer. Runs on the pool.
+    /// `told` hears the bytes read so far, and ends the import by answering false.
+    ///
+    /// # Errors
+    /// It was not begun, or not ended.
+    fn import(
+        &self,
+        ask: &ImportAsk,
+        input: Box<dyn Read + Send>,
+        told: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<FileReport, ImportError>;
+}
+
+/// An answer and the lines of its hits.
+pub trait Answers {
+    fn answer(&self) -> &Answer;
+
+    /// The line of hit number `at`.
+    ///
+    /// # Errors
+    /// The log can't be read there.
+    fn line(&self, at: usize) -> Result<Vec<u8>, LogError>;
+}
+
+/// Lines of the log as they come.
+pub trait Followed: Send {
+    /// Those that came since the last call; none is no end.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    fn next(&mut self) -> Result<Vec<Vec<u8>>, StoreError>;
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "text")]
+pub enum Subject {
+    /// Plain words.
+    Query(String),
+    /// Filters alone.
+    Flows(String),
+    /// An event's number or a Community ID.
+    Similar(String),
+}
+
+/// A question with all that its answer depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub subject: Subject,
+    /// `--since` or `--last`.
+    pub since: Option<String>,
+    pub until: Option<String>,
+    /// 0 for all.
+    pub limit: usize,
+    /// The moment and the time zone of who asks, for words such as "yesterday"; else the daemon's.
+    pub now: Option<Zoned>,
+    /// The words for groups of hosts of who asks; else the daemon's own.
+    pub tags: Option<BTreeMap<String, Vec<String>>>,
+}
+
+impl Question {
+    /// The limits as the store takes them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits { since: self.since.clone(), until: self.until.clone(), hits: self.limit }
+    }
+}
+
+impl Backend for Daemon {
+    fn status(&self) -> Status {
+        Daemon::status(self)
+    }
+
+    fn ask(&self, question: &Question) -> Result<Box<dyn Answers>, StoreError> {
+        let limits = question.limits();
+        let answered = match &question.subject {
+            Subject::Query(words) => self.query(words, &limits),
+            Subject::Flows(filters) => self.flows(filters, &limits),
+            Subject::Similar(to) => self.similar(to, &limits),
+        }?;
+        Ok(Box::new(answered))
+    }
+
+    fn follow(&self, filters: &str) -> Result<Box<dyn Followed>, StoreError> {
+        Ok(Box::new(Daemon::follow(self, filters)?))
+    }
+
+    fn import(
+        &self,
+        ask: &ImportAsk,
+        input: Box<dyn Read + Send>,
+        told: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<FileReport, ImportError> {
+        Daemon::import(self, ask, input, told)
+    }
+}
+
+impl Answers for Answered {
+    fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    fn line(&self, at: usize) -> Result<Vec<u8>, LogError> {
+        Answered::line(self, at)
+    }
+}
+
+impl Followed for Follow {
+    fn next(&mut self) -> Result<Vec<Vec<u8>>, StoreError> {
+        Follow::next(self)
+    }
+}
