@@ -12,8 +12,8 @@ pub use ghost_index::Status;
 use ghost_index::{EmbeddedIndex, Index, IndexError, OracleIndex};
 pub use ghost_log::{Head, Proven, VerifyOptions, verify};
 use ghost_log::{LogError, LogReader, LogStats};
-pub use ghost_query::{Answer, KEYS, QueryError};
-use ghost_query::{Ask, Like, Part, Sources, Tags};
+pub use ghost_query::{Answer, KEYS, QueryError, Tags};
+use ghost_query::{Ask, Like, Part, Sources};
 use jiff::Zoned;
 
 use crate::follow::{self, Source};
@@ -61,6 +61,24 @@ pub struct Limits {
     pub until: Option<String>,
     /// 0 for all.
     pub hits: usize,
+    /// The moment and zone of who asks, where they are not the store's.
+    pub now: Option<Zoned>,
+    /// The words for groups of hosts of who asks, where they are not the store's.
+    pub tags: Option<Tags>,
+}
+
+impl Limits {
+    /// The moment of who asks, else `own`.
+    #[must_use]
+    pub fn now<'a>(&'a self, own: &'a Zoned) -> &'a Zoned {
+        self.now.as_ref().unwrap_or(own)
+    }
+
+    /// The words for groups of hosts of who asks, else `own`.
+    #[must_use]
+    pub fn tags<'a>(&'a self, own: &'a Tags) -> &'a Tags {
+        self.tags.as_ref().unwrap_or(own)
+    }
 }
 
 impl Store {
@@ -139,9 +157,10 @@ impl Store {
         };
         let sources =
             Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) };
-        let mut ask = Ask::new(&self.now, &self.tags);
+        let (now, tags) = (limits.now(&self.now), limits.tags(&self.tags));
+        let mut ask = Ask::new(now, tags);
         ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
-        ask.also = span(limits, &self.now, &self.tags)?;
+        ask.also = span(limits, now, tags)?;
         let mut answer = ghost_query::answer(words, &ask, &sources, encoder)?;
         answer.notes.extend(self.notes.iter().cloned());
         if answer.notes.iter().any(|n| n == ghost_query::WITHOUT_MODEL) {
@@ -152,13 +171,14 @@ impl Store {
 
     /// Lists what meets the conditions, oldest first.
     pub fn flows(&self, filters: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let understood = ghost_query::understand(filters, &self.now, &self.tags)?;
+        let (now, tags) = (limits.now(&self.now), limits.tags(&self.tags));
+        let understood = ghost_query::understand(filters, now, tags)?;
         if !understood.meaning.is_empty() {
             return Err(StoreError::NotAFilter(understood.meaning));
         }
-        let mut ask = Ask::new(&self.now, &self.tags);
+        let mut ask = Ask::new(now, tags);
         ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
-        ask.also = span(limits, &self.now, &self.tags)?;
+        ask.also = span(limits, now, tags)?;
         ask.by_flow = false;
         ask.order = ghost_index::Order::Oldest;
         let mut answer = ghost_query::list(filters, &ask, &self.sources())?;
@@ -168,7 +188,8 @@ impl Store {
 
     /// Finds what is like one event.
     pub fn similar(&self, to: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let mut ask = Ask::new(&self.now, &self.tags);
+        let (now, tags) = (limits.now(&self.now), limits.tags(&self.tags));
+        let mut ask = Ask::new(now, tags);
         ask.limit = limits.hits;
         let mut line = |at| self.read(at).ok();
         let mut answer = ghost_query::similar(&Like::parse(to), &ask, &self.sources(), &mut line)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::daemon::{Answered, Daemon, Follow, ImportAsk, ImportError, Status};
 use crate::import::FileReport;
-use crate::store::{Answer, Limits, StoreError};
+use crate::store::{Answer, Limits, StoreError, Tags};
 
 /// The daemon's side. Every method may be called from several threads at once.
 pub trait Backend: Send + Sync + 'static {
@@ -92,7 +92,13 @@ impl Question {
     /// The limits as the store takes them.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits { since: self.since.clone(), until: self.until.clone(), hits: self.limit }
+        Limits {
+            since: self.since.clone(),
+            until: self.until.clone(),
+            hits: self.limit,
+            now: self.now.clone(),
+            tags: self.tags.clone().map(Tags::new),
+        }
     }
 }
 

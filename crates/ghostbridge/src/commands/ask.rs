@@ -167,6 +167,7 @@ fn limits(span: &Span, hits: usize) -> Limits {
         since: span.last.clone().or_else(|| span.since.clone()),
         until: span.until.clone(),
         hits,
+        ..Limits::default()
     }
 }
 
