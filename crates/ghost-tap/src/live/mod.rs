@@ -12,6 +12,7 @@
 mod error;
 mod frame;
 mod helper;
+mod inline;
 mod rings;
 mod sizes;
 mod tap;
@@ -20,6 +21,9 @@ mod traces;
 pub use error::TapError;
 pub use frame::{Direction, LiveFrame, Polled, PortCounters};
 pub use helper::{Helper, serve};
+pub use inline::{
+    HEARTBEAT_STALE_NS, InlineError, InlinePort, InlineSizes, InlineTap, PortTraffic, open_socket,
+};
 pub use rings::RingTap;
 pub use sizes::RingSizes;
 pub use tap::Tap;
