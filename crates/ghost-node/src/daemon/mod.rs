@@ -50,8 +50,8 @@ pub trait DaemonHost: Send + Sync {
 pub enum FrameSource {
     /// Nowhere: log, index and API alone.
     None,
-    /// This host's bridges, through the attach helper at the other end of the socket.
-    Helper(OwnedFd),
+    /// This host's bridges, through the attach helper.
+    Helper(Box<dyn Helpers>),
     /// Whatever hands out frames, with the ports that they name.
     Fed { frames: Box<dyn Frames>, ports: Vec<FedPort> },
 }
@@ -64,6 +64,16 @@ impl std::fmt::Debug for FrameSource {
             FrameSource::Fed { .. } => "Fed",
         })
     }
+}
+
+/// Brings the engine to its attach helper: once at the start, and anew (with a back-off of the
+/// caller's) whenever a helper has hung up.
+pub trait Helpers: Send {
+    /// A connected SOCK_SEQPACKET socket, for `ghost_tap::live::Helper::connect`.
+    ///
+    /// # Errors
+    /// No helper can be had now; the words say what to do.
+    fn connect(&mut self) -> std::io::Result<OwnedFd>;
 }
 
 /// A port of [`FrameSource::Fed`].
