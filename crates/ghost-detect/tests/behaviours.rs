@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ghost_detect::{Detector, Limits};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Proto, Role, Side, Stats, Subject, Tcp,
+    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject, Tcp,
     TcpState, Timestamp, Vlans, Zone,
 };
 
@@ -21,6 +21,7 @@ const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 fn flow(first: i64, src: Ipv4Addr, dst: Ipv4Addr, ports: (u16, u16), proto: u8) -> Features {
     Features {
         subject: Subject::Flow,
+        port: Port::default(),
         first: Timestamp(first),
         last: Timestamp(first),
         src_ip: Some(IpAddr::V4(src)),
@@ -53,6 +54,7 @@ fn flow(first: i64, src: Ipv4Addr, dst: Ipv4Addr, ports: (u16, u16), proto: u8) 
         category: "",
         src_name: None,
         dst_name: None,
+        folded: None,
     }
 }
 

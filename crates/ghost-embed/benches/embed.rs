@@ -20,7 +20,7 @@ use ghost_embed::{
     glossary,
 };
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Proto, Role, Side, Stats, Subject, Tcp,
+    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject, Tcp,
     TcpState, Timestamp, Vlans, Zone,
 };
 use tokenizers::models::wordpiece::WordPiece as Reference;
@@ -166,6 +166,7 @@ fn flow(random: &mut Random) -> Features {
     let bytes = 100 + random.draw() % 100_000;
     Features {
         subject: Subject::Flow,
+        port: Port::default(),
         first: Timestamp(0),
         last: Timestamp(1),
         src_ip: None,
@@ -198,5 +199,6 @@ fn flow(random: &mut Random) -> Features {
         category: if branded { random.pick(glossary::CATEGORIES).0 } else { "" },
         src_name: None,
         dst_name: None,
+        folded: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use ghost_embed::{FieldRows, Shape, ShapeCache, glossary};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Proto, Role, Side, Stats, Subject, Tcp,
+    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject, Tcp,
     TcpState, Tier, Timestamp, Tunnel, Vlans, Zone,
 };
 
@@ -10,6 +10,7 @@ fn flow(app: &'static str) -> Features {
     let zone = |zone, role| Party { role, zone };
     Features {
         subject: Subject::Flow,
+        port: Port::default(),
         first: Timestamp(0),
         last: Timestamp(1_000_000),
         src_ip: "10.0.0.7".parse().ok(),
@@ -42,6 +43,7 @@ fn flow(app: &'static str) -> Features {
         category: "",
         src_name: None,
         dst_name: None,
+        folded: None,
     }
 }
 

@@ -152,10 +152,33 @@ impl Names {
     }
 }
 
+/// Where a record's first frame entered; all zero where it came from a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Port {
+    /// The bridge's number in this daemon's list.
+    pub bridge: u16,
+    /// The interface's number in the kernel.
+    pub ifindex: u32,
+}
+
+/// Flows of a flood, told as one record: none of them was answered. The record's packets and bytes
+/// are exactly theirs; its addresses and ports are those that all of them share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Folded {
+    pub flows: u64,
+    /// Different source addresses, about.
+    pub sources: u64,
+    /// Different destination addresses, about.
+    pub targets: u64,
+    /// Different destination ports, about.
+    pub ports: u64,
+}
+
 /// One flow, as far as it went. "Source" is the side that opened it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     pub subject: Subject,
+    pub port: Port,
     pub first: Timestamp,
     pub last: Timestamp,
     /// `None` below IP; ARP puts its protocol addresses here.
@@ -203,6 +226,8 @@ pub struct Features {
     /// Names learned for the two addresses (DNS answers, DHCP, mDNS).
     pub src_name: Option<Box<str>>,
     pub dst_name: Option<Box<str>>,
+    /// Present where the record tells many flows of a flood as one.
+    pub folded: Option<Box<Folded>>,
 }
 
 impl Features {

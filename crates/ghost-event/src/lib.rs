@@ -17,8 +17,8 @@ mod time;
 pub use behaviour::Behaviours;
 pub use digest::Digest;
 pub use features::{
-    AppBy, EndReason, Features, MacAddr, Names, Proto, Side, Stats, Subject, Tcp, TcpState, Tunnel,
-    Vlans,
+    AppBy, EndReason, Features, Folded, MacAddr, Names, Port, Proto, Side, Stats, Subject, Tcp,
+    TcpState, Tunnel, Vlans,
 };
 pub use party::{Party, Role, Zone};
 pub use shape::{Priority, Seq, ShapeId, Tier, VECTOR_DIMENSIONS, Vector};

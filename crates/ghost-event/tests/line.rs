@@ -7,13 +7,15 @@ use ghost_event::line::{
     RecoveredNote, SegmentNote, ShapeLine, Source, Tail, View, hidden,
 };
 use ghost_event::{
-    AppBy, Behaviours, Digest, EndReason, Features, MacAddr, Names, Party, Priority, Proto, Role,
-    ShapeId, Side, Stats, Subject, Tcp, TcpState, Tier, Timestamp, Tunnel, Vector, Vlans, Zone,
+    AppBy, Behaviours, Digest, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto,
+    Role, ShapeId, Side, Stats, Subject, Tcp, TcpState, Tier, Timestamp, Tunnel, Vector, Vlans,
+    Zone,
 };
 
 fn empty() -> Features {
     Features {
         subject: Subject::Flow,
+        port: Port::default(),
         first: Timestamp(0),
         last: Timestamp(0),
         src_ip: None,
@@ -46,6 +48,7 @@ fn empty() -> Features {
         category: "",
         src_name: None,
         dst_name: None,
+        folded: None,
     }
 }
 
@@ -170,7 +173,7 @@ fn a_flow_stands_in_the_places_where_eve_has_it() {
 #[test]
 fn a_flow_is_read_as_it_was_written() {
     let f = https();
-    let source = Source { pcap_filename: Some("a b.pcap"), in_iface: None, import: Some(3) };
+    let source = Source { pcap_filename: Some("a b.pcap"), import: Some(3), ..Source::default() };
     let line = line_of(&f, &source);
     let v = View::parse(&line).unwrap();
     assert_eq!(v.kind, LineKind::Flow);
@@ -272,8 +275,12 @@ fn the_longest_flow_fits_a_line() {
         70
     ];
     let name = "\u{1b}".repeat(10_000);
-    let source =
-        Source { pcap_filename: Some(&name), in_iface: Some(&name), import: Some(u64::MAX) };
+    let source = Source {
+        pcap_filename: Some(&name),
+        in_iface: Some(&name),
+        bridge: Some(&name),
+        import: Some(u64::MAX),
+    };
     let line = line_of(&f, &source);
     let json = whole(&line);
     assert!(json["ghost"]["names_dropped"].as_u64().unwrap() > 5);

@@ -64,6 +64,9 @@ pub struct FlowConfig {
     pub name_bytes_per_flow_max: usize,
     /// Bytes of names kept by all live flows together.
     pub name_bytes_total_max: usize,
+    /// Fold the unanswered flows of a flood into counted records where more than this many a second
+    /// begin at one address, or come from one; `None` never folds.
+    pub fold_above_per_s: Option<u32>,
     /// Seed of the table's hash, so that nobody can choose colliding flows. Does not change what
     /// is reported, nor its order.
     pub hash_seed: u64,
@@ -82,6 +85,7 @@ impl Default for FlowConfig {
             updates_ns: None,
             name_bytes_per_flow_max: 256 << 10,
             name_bytes_total_max: 64 << 20,
+            fold_above_per_s: None,
             hash_seed: 0,
         }
     }

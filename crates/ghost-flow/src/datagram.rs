@@ -245,7 +245,7 @@ mod tests {
 
     fn key(id: u32) -> FragmentKey {
         let src = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        FragmentKey { src, dst: src, proto: 17, id }
+        FragmentKey { src, dst: src, proto: 17, bridge: 0, id }
     }
 
     /// The fragment of a datagram with this payload from `begin` on.

@@ -20,6 +20,7 @@ pub(crate) struct FragmentKey {
     pub(crate) src: IpAddr,
     pub(crate) dst: IpAddr,
     pub(crate) proto: u8,
+    pub(crate) bridge: u16,
     pub(crate) id: u32,
 }
 

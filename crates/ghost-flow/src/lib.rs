@@ -12,6 +12,7 @@
 //! **Invariant:** memory is bounded by [`FlowConfig`]: flows, names, waiting fragments, datagrams
 //! put together and inner flows each have a maximum, and what finds no room is counted.
 
+mod at;
 mod community;
 mod config;
 mod datagram;
@@ -24,6 +25,7 @@ mod names;
 mod table;
 mod tcp;
 
+pub use at::{FrameAt, Seen};
 pub use community::community_id_text;
 pub use config::{FlowConfig, limits};
 pub use table::{Counters, FlowSink, FlowTable};

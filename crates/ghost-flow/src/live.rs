@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Proto, Side, Stats, Subject,
-    Tcp, TcpState, Timestamp, Vlans,
+    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Proto, Side, Stats,
+    Subject, Tcp, TcpState, Timestamp, Vlans,
 };
 use ghost_wire::{App, Direction, Dissector, Packet, Transport};
 use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::at::FrameAt;
 use crate::community;
 use crate::config::limits::ARP_TARGETS_MAX;
 use crate::inner::{Inners, is_group};
@@ -48,10 +49,11 @@ impl Live {
         p: &Packet<'_>,
         place: &Place,
         hash: u64,
-        ts: Timestamp,
+        at: &FrameAt,
         birth: u64,
     ) -> Box<Live> {
-        let mut features = blank(ts);
+        let ts = at.ts;
+        let mut features = blank(ts, at.port);
         let flip = match p.ip {
             Some(ip) => {
                 features.proto = Proto::Ip(ip.proto);
@@ -106,8 +108,7 @@ impl Live {
     /// Takes one packet into account.
     pub(crate) fn count(
         &mut self,
-        ts: Timestamp,
-        wire_len: u32,
+        &FrameAt { ts, wire_len, .. }: &FrameAt,
         p: &Packet<'_>,
         direction: Direction,
     ) {
@@ -235,7 +236,7 @@ impl Live {
             app: old.app,
             app_by: old.app_by,
             tcp: old.tcp.map(|tcp| Tcp { state: tcp.state, ..Tcp::default() }),
-            ..blank(ts)
+            ..blank(ts, old.port)
         };
         std::mem::swap(&mut self.features, &mut next);
         self.kept = Kept::default();
@@ -250,9 +251,10 @@ impl Live {
 /// How many distinct addresses an ARP sender asked for.
 pub(crate) const ARP_TARGETS: &str = "arp.targets";
 
-fn blank(ts: Timestamp) -> Features {
+fn blank(ts: Timestamp, port: Port) -> Features {
     Features {
         subject: Subject::Flow,
+        port,
         first: ts,
         last: ts,
         src_ip: None,
@@ -285,6 +287,7 @@ fn blank(ts: Timestamp) -> Features {
         category: "",
         src_name: None,
         dst_name: None,
+        folded: None,
     }
 }
 

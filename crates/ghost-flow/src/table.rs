@@ -14,6 +14,7 @@ use ghost_event::{AppBy, Behaviours, EndReason, Features, Subject, Timestamp};
 use ghost_wire::{Direction, Dissector, Packet, Segment, Transport};
 use hashbrown::HashTable;
 
+use crate::at::{FrameAt, Seen};
 use crate::config::FlowConfig;
 use crate::config::limits::CLOCK_STEP_NS;
 use crate::datagram::{Datagram, Datagrams, Joined, Piece};
@@ -42,6 +43,9 @@ pub trait FlowSink {
     /// Told of every open record before the first of them ends by [`FlowTable::finish`], so that
     /// detectors know what became of all when they judge the first.
     fn settling(&mut self, _flow: &Features) {}
+    /// A packet was counted to `flow` and told all it had to tell. A later fragment whose first one
+    /// is still to come is counted to a record of its own, without ports, that ends in another.
+    fn packet(&mut self, _flow: &Features, _seen: &Seen<'_>) {}
     /// A record was closed, or ([`EndReason::Update`]) is reported while open.
     fn ended(&mut self, flow: Features);
 }
@@ -119,7 +123,7 @@ impl FlowTable {
         Counters { names: self.budget.kept, names_dropped: self.budget.dropped, ..self.counters }
     }
 
-    /// Takes in one packet; may end records that have been quiet too long.
+    /// Takes in one packet of a file; may end records that have been quiet too long.
     pub fn packet(
         &mut self,
         ts: Timestamp,
@@ -127,18 +131,40 @@ impl FlowTable {
         p: &Packet<'_>,
         sink: &mut impl FlowSink,
     ) {
+        self.frame(&FrameAt::file(ts, wire_len), p, sink);
+    }
+
+    /// Takes in one frame; may end records that have been quiet too long.
+    pub fn frame(&mut self, at: &FrameAt, p: &Packet<'_>, sink: &mut impl FlowSink) {
+        let &FrameAt { ts, wire_len, .. } = at;
         self.counters.packets += 1;
         self.counters.bytes += u64::from(wire_len);
         self.counters.malformed += u64::from(p.malformed);
         self.turn_clock(ts, sink);
-        let Some(place) = Place::of(p) else {
+        let Some(place) = Place::of(p, at.port.bridge) else {
             self.counters.unparsed += 1;
             return;
         };
         if p.fragment.is_some() {
-            return self.fragment(ts, wire_len, p, &place, sink);
+            return self.fragment(at, p, &place, sink);
         }
-        self.whole(ts, wire_len, p, &place, sink);
+        self.whole(at, p, &place, sink);
+    }
+
+    /// Goes through the open records from slot `cursor` on, `max` slots at most; gives where to go
+    /// on, `None` at the end. A record that opens or ends between two slices may be missed.
+    pub fn open_flows(
+        &self,
+        cursor: u32,
+        max: u32,
+        each: &mut dyn FnMut(&Features),
+    ) -> Option<u32> {
+        let end = cursor.saturating_add(max.max(1));
+        let slots = self.slots.get(cursor as usize..)?;
+        for live in slots.iter().take((end - cursor) as usize).flatten() {
+            each(&live.features);
+        }
+        ((end as usize) < self.slots.len()).then_some(end)
     }
 
     /// Tells the time where no packet does; may end records that have been quiet too long.
@@ -175,8 +201,7 @@ impl FlowTable {
     /// A packet that has its own ports, or none to have.
     fn whole(
         &mut self,
-        ts: Timestamp,
-        wire_len: u32,
+        at: &FrameAt,
         p: &Packet<'_>,
         place: &Place,
         sink: &mut impl FlowSink,
@@ -185,16 +210,16 @@ impl FlowTable {
         if let Some(slot) = self.find(place, hash)
             && self.goes_on(slot, p)
         {
-            self.take_in(slot, ts, wire_len, p, (place, true), sink);
+            self.take_in(slot, at, p, (place, true), sink);
             return slot;
         } else if let Some(over) = self.find(place, hash) {
             self.end(over, EndReason::Closed, sink);
         }
-        let mut live = Live::open(p, place, hash, ts, self.counters.packets);
+        let mut live = Live::open(p, place, hash, at, self.counters.packets);
         let direction = live.direction(p, place, true);
-        live.count(ts, wire_len, p, direction);
+        live.count(at, p, direction);
         let slot = self.admit(live, sink);
-        self.dissect(slot, ts, p, direction, sink);
+        self.dissect(slot, at, p, direction, sink);
         slot
     }
 
@@ -212,13 +237,13 @@ impl FlowTable {
     fn take_in(
         &mut self,
         slot: u32,
-        ts: Timestamp,
-        wire_len: u32,
+        at: &FrameAt,
         p: &Packet<'_>,
         (place, ports): (&Place, bool),
         sink: &mut impl FlowSink,
     ) {
         let Some(live) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let ts = at.ts;
         let age = ts.0.saturating_sub(live.features.first.0);
         if !self.config.no_idle_timeout && age >= self.config.active_ns {
             let old = live.split(EndReason::Active, ts, self.counters.packets);
@@ -231,20 +256,20 @@ impl FlowTable {
                 self.counters.links += 1;
             }
             let direction = live.direction(p, place, ports);
-            live.count(ts, wire_len, p, direction);
+            live.count(at, p, direction);
             sink.ended(old);
             sink.started(&live.features);
             live.touched = self.clock;
             let class = live.class();
             self.lists.touch(slot, class);
-            return self.dissect(slot, ts, p, direction, sink);
+            return self.dissect(slot, at, p, direction, sink);
         }
         let direction = live.direction(p, place, ports);
-        live.count(ts, wire_len, p, direction);
+        live.count(at, p, direction);
         live.touched = self.clock;
         let class = live.class();
         self.lists.touch(slot, class);
-        self.dissect(slot, ts, p, direction, sink);
+        self.dissect(slot, at, p, direction, sink);
         if let Some(every) = self.config.updates_ns {
             self.update(slot, ts, every, sink);
         }
@@ -261,23 +286,18 @@ impl FlowTable {
     }
 
     /// A packet whose IP datagram came in pieces.
-    fn fragment(
-        &mut self,
-        ts: Timestamp,
-        wire_len: u32,
-        p: &Packet<'_>,
-        place: &Place,
-        sink: &mut impl FlowSink,
-    ) {
+    fn fragment(&mut self, at: &FrameAt, p: &Packet<'_>, place: &Place, sink: &mut impl FlowSink) {
         self.counters.fragments += 1;
         let (Some(ip), Some(fragment)) = (p.ip, p.fragment) else { return };
-        let key = FragmentKey { src: ip.src, dst: ip.dst, proto: ip.proto, id: fragment.id };
+        let ts = at.ts;
+        let (bridge, proto) = (at.port.bridge, ip.proto);
+        let key = FragmentKey { src: ip.src, dst: ip.dst, proto, bridge, id: fragment.id };
         if !has_ports(ip.proto) {
-            self.whole(ts, wire_len, p, place, sink);
+            self.whole(at, p, place, sink);
             return;
         }
         if fragment.offset == 0 {
-            let slot = self.whole(ts, wire_len, p, place, sink);
+            let slot = self.whole(at, p, place, sink);
             let Some(live) = self.slots.get(slot as usize).and_then(Option::as_ref) else { return };
             let known = Known::Slot(slot, live.birth);
             let waiting = self.fragments.insert(key, known, self.clock);
@@ -297,16 +317,18 @@ impl FlowTable {
                     let (slot, birth) = (*slot, *birth);
                     let live = self.slots.get(slot as usize).and_then(Option::as_ref);
                     if live.is_some_and(|live| live.birth == birth) {
-                        self.take_in(slot, ts, wire_len, p, (place, false), sink);
+                        self.take_in(slot, at, p, (place, false), sink);
                     } else {
-                        self.wait(key, ts, wire_len, p);
+                        self.wait(key, at, p, sink);
                     }
                 }
                 Some(Known::Waiting(live)) => {
                     let direction = live.direction(p, place, false);
-                    live.count(ts, wire_len, p, direction);
+                    live.count(at, p, direction);
+                    let to_server = direction == Direction::ToServer;
+                    sink.packet(&live.features, &Seen { at, to_server, packet: p });
                 }
-                None => self.wait(key, ts, wire_len, p),
+                None => self.wait(key, at, p, sink),
             }
             if ip.proto == UDP {
                 self.join(key, None, ts, p, sink);
@@ -382,11 +404,12 @@ impl FlowTable {
     }
 
     /// Keeps a later fragment until the first one comes.
-    fn wait(&mut self, key: FragmentKey, ts: Timestamp, wire_len: u32, p: &Packet<'_>) {
-        let place = Place::portless(key.src, key.dst, key.proto);
+    fn wait(&mut self, key: FragmentKey, at: &FrameAt, p: &Packet<'_>, sink: &mut impl FlowSink) {
+        let place = Place::portless(key.src, key.dst, key.proto, key.bridge);
         let hash = place.key.hash(self.config.hash_seed);
-        let mut live = Live::open(p, &place, hash, ts, self.counters.packets);
-        live.count(ts, wire_len, p, Direction::ToServer);
+        let mut live = Live::open(p, &place, hash, at, self.counters.packets);
+        live.count(at, p, Direction::ToServer);
+        sink.packet(&live.features, &Seen { at, to_server: true, packet: p });
         let replaced = self.fragments.insert(key, Known::Waiting(live), self.clock);
         debug_assert!(replaced.is_none(), "only called where nothing waits");
     }
@@ -394,7 +417,7 @@ impl FlowTable {
     /// Gives fragments that waited in vain to the flow without ports of their addresses.
     fn orphan(&mut self, key: &FragmentKey, mut waiting: Box<Live>, sink: &mut impl FlowSink) {
         self.counters.fragments_orphaned += 1;
-        let place = Place::portless(key.src, key.dst, key.proto);
+        let place = Place::portless(key.src, key.dst, key.proto, key.bridge);
         match self.find(&place, waiting.hash) {
             Some(slot) => {
                 let Some(live) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
@@ -462,8 +485,23 @@ impl FlowTable {
         slot
     }
 
-    /// Feeds a counted packet's payload to what follows the application.
+    /// Feeds a counted packet's payload to what follows the application, and tells of the packet.
     fn dissect(
+        &mut self,
+        slot: u32,
+        at: &FrameAt,
+        p: &Packet<'_>,
+        direction: Direction,
+        sink: &mut impl FlowSink,
+    ) {
+        self.hear(slot, at.ts, p, direction, sink);
+        if let Some(live) = self.slots.get(slot as usize).and_then(Option::as_ref) {
+            let to_server = direction == Direction::ToServer;
+            sink.packet(&live.features, &Seen { at, to_server, packet: p });
+        }
+    }
+
+    fn hear(
         &mut self,
         slot: u32,
         ts: Timestamp,

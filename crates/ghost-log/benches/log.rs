@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use ghost_event::line::{self, Source, View};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Priority, Proto, Role, ShapeId,
+    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto, Role, ShapeId,
     Side, Stats, Subject, Timestamp, Vlans, Zone,
 };
 use ghost_log::proof::{self, Tree};
@@ -35,6 +35,7 @@ fn flow(i: u32) -> Features {
     let first = Timestamp(1_795_154_200_123_456_000 + i64::from(i) * 1_000_000);
     Features {
         subject: Subject::Flow,
+        port: Port::default(),
         first,
         last: first.plus_ns(2_345_678_000),
         src_ip: Some(IpAddr::V4(Ipv4Addr::new(192, 168, c, d))),
@@ -74,6 +75,7 @@ fn flow(i: u32) -> Features {
         category: "name lookup",
         src_name: None,
         dst_name: None,
+        folded: None,
     }
 }
 

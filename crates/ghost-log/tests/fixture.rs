@@ -15,7 +15,7 @@ use ghost_event::line::{
     shape_body,
 };
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Priority, Proto, Role, ShapeId,
+    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto, Role, ShapeId,
     Side, Stats, Subject, Tcp, TcpState, Tier, Timestamp, Tunnel, Vector, Vlans, Zone,
 };
 use ghost_log::{Head, Log, LogReader, Proven, VerifyOptions, stats, verify};
@@ -157,7 +157,11 @@ fn make(dir: &Path) -> Head {
     };
     let begin = log.import(&import(ImportState::Begin, 0)).unwrap().seq;
     let file =
-        Source { pcap_filename: Some("evil\u{1b}[2J\".pcap"), in_iface: None, import: Some(begin) };
+        Source {
+            pcap_filename: Some("evil\u{1b}[2J\".pcap"),
+            import: Some(begin),
+            ..Source::default()
+        };
     shape(&mut log, 1, Tier::Fast);
     flow(&mut log, &dns(), &file, Priority::Medium);
     shape(&mut log, 1, Tier::Full);
@@ -194,6 +198,7 @@ fn names(pairs: &[(&'static str, &str)]) -> Names {
 fn dns() -> Features {
     Features {
         subject: Subject::Flow,
+        port: Port::default(),
         first: Timestamp(END_NS - 1_000_000_007),
         last: Timestamp(END_NS),
         src_ip: "192.168.1.20".parse().ok(),
@@ -230,6 +235,7 @@ fn dns() -> Features {
         category: "",
         src_name: Some("laptop\u{202e}".into()),
         dst_name: None,
+        folded: None,
     }
 }
 

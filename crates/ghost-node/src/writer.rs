@@ -164,7 +164,7 @@ impl Writer {
         }
         let priority = priority(flow);
         self.body.clear();
-        let source = Source { pcap_filename: Some(file), in_iface: None, import: Some(begin) };
+        let source = Source { pcap_filename: Some(file), import: Some(begin), ..Source::default() };
         line::flow_body(&mut self.body, flow, &source, seen.id, priority);
         self.log.append(priority, Some(seen.id), &self.body)?;
         self.lines_since_wake += 1;

@@ -19,6 +19,8 @@ use crate::{
 pub struct Source<'a> {
     pub pcap_filename: Option<&'a str>,
     pub in_iface: Option<&'a str>,
+    /// The bridge that the frames crossed.
+    pub bridge: Option<&'a str>,
     /// The sequence number of the `import` line that began this import.
     pub import: Option<Seq>,
 }
@@ -241,6 +243,7 @@ fn ghost(
     text::hex(out, &shape.0.to_be_bytes());
     out.push(b'"');
     text::put_count!(out, "import", source.import.unwrap_or(0));
+    text::field(out, "bridge", source.bridge.unwrap_or_default());
     text::put_word!(
         out,
         "app_by",
@@ -320,7 +323,8 @@ fn community_id(out: &mut Vec<u8>, id: &[u8; 20]) {
 
 /// A number that names the flow to EVE's readers: the same for the same conversation and start, at
 /// most 53 bits, as every JSON reader can hold. Not unique by promise: `ghost.seq` is.
-fn flow_id(f: &Features) -> u64 {
+#[must_use]
+pub fn flow_id(f: &Features) -> u64 {
     let words = f.community_id.map_or_else(
         || {
             let mac = |m: Option<crate::MacAddr>| {

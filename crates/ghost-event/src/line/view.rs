@@ -24,6 +24,8 @@ pub(super) const GHOST_KEYS: &[&str] = &[
     "prio",
     "shape",
     "import",
+    "bridge",
+    "folded",
     "app_by",
     "behaviours",
     "brand",
@@ -45,6 +47,12 @@ pub(super) const GHOST_KEYS: &[&str] = &[
     "end_ns",
     "tunnels_dropped",
     "names_dropped",
+    "flow",
+    "len",
+    "payload",
+    "segments",
+    "ns",
+    "sha256",
     "tuple",
     "text",
     "glossary",
@@ -104,6 +112,8 @@ pub struct View<'a> {
     pub tunnels: Vec<TunnelPart<'a>>,
     pub names: Vec<Name<'a>>,
     pub ghost: Ghost<'a>,
+    /// Of a packet's line.
+    pub packet: Option<PacketPart<'a>>,
     /// Of a shape line.
     pub shape: Option<ShapePart<'a>>,
     /// Of a line by which the log tells of itself.
@@ -184,6 +194,8 @@ pub struct Ghost<'a> {
     pub shape: Option<ShapeId>,
     /// The `import` line that began the import of this event.
     pub import: Option<Seq>,
+    /// The bridge that the frames crossed.
+    pub bridge: Option<Cow<'a, str>>,
     /// `port` or `signature`; empty where the application was not told.
     pub app_by: Cow<'a, str>,
     pub behaviours: Behaviours,
@@ -201,6 +213,24 @@ pub struct Ghost<'a> {
     pub malformed: u64,
     pub fingerprint: u128,
     pub names_dropped: u64,
+}
+
+/// What a packet's line tells of the packet alone; fragments and malformed ones stand in [`Ghost`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PacketPart<'a> {
+    /// Whether the side that opened the flow sent it; `None` where it is not told.
+    pub to_server: Option<bool>,
+    /// The first 64 bits of the flow's Community ID.
+    pub conversation: Option<u64>,
+    /// On the wire.
+    pub len: u64,
+    /// Above the transport header.
+    pub payload: u64,
+    /// Packets of the wire in this frame; 0 where it is not told: one.
+    pub segments: u64,
+    pub tcp_flags: Option<u8>,
+    /// Of the captured bytes, in hexadecimal.
+    pub sha256: Cow<'a, str>,
 }
 
 /// What a shape line states.

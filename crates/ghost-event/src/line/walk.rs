@@ -86,6 +86,10 @@ pub(super) fn read(line: &[u8]) -> Result<View<'_>, serde_json::Error> {
     (&mut json).deserialize_map(Object { reading: &mut reading, section: Section::Top })?;
     json.end()?;
     let Reading { mut view, start_ns, end_ns, .. } = reading;
+    if view.kind != LineKind::Packet {
+        // Keys of a packet's line say nothing in another.
+        view.packet = None;
+    }
     let add = |t: &mut Option<Timestamp>, ns: u16| *t = t.map(|t| t.plus_ns(ns.into()));
     add(&mut view.timestamp, end_ns);
     add(&mut view.flow.end, end_ns);
@@ -326,6 +330,14 @@ impl<'de> Reading<'de> {
             "icmp_code" => v.icmp_code = value.small(),
             "app_proto" => v.app_proto = value.text(),
             "community_id" => v.community_id = value.text(),
+            "direction" => {
+                let to_server = match value.text().as_deref() {
+                    Some("to_server") => Some(true),
+                    Some("to_client") => Some(false),
+                    _ => None,
+                };
+                v.packet.get_or_insert_default().to_server = to_server;
+            }
             "vlan" => v.vlan.extend(value.small::<u16>()),
             _ => {}
         }
@@ -354,6 +366,9 @@ impl<'de> Reading<'de> {
             _ => 0,
         };
         match key {
+            "tcp_flags" => {
+                self.view.packet.get_or_insert_default().tcp_flags = Some(flags(&value));
+            }
             "tcp_flags_ts" => t.flags_to_server = flags(&value),
             "tcp_flags_tc" => t.flags_to_client = flags(&value),
             "state" => t.state = value.text().unwrap_or_default(),
@@ -390,6 +405,7 @@ impl<'de> Reading<'de> {
                 g.shape = value.text().and_then(|t| u64::from_str_radix(&t, 16).ok()).map(ShapeId);
             }
             "import" => g.import = value.whole(),
+            "bridge" => g.bridge = value.text(),
             "app_by" => g.app_by = value.text().unwrap_or_default(),
             "behaviours" => {
                 if let Some(b) = value.text().and_then(|t| Behaviours::from_name(&t)) {
@@ -414,6 +430,9 @@ impl<'de> Reading<'de> {
             }
             "start_ns" => self.start_ns = value.small().filter(|ns| *ns < 1000).unwrap_or(0),
             "end_ns" => self.end_ns = value.small().filter(|ns| *ns < 1000).unwrap_or(0),
+            "flow" | "len" | "payload" | "segments" | "sha256" => self.packet(key, value),
+            // Of a packet: below the microsecond of its only time.
+            "ns" => self.end_ns = value.small().filter(|ns| *ns < 1000).unwrap_or(0),
             "names_dropped" => g.names_dropped = value.whole().unwrap_or(0),
             "tuple" | "text" | "glossary" | "tier" | "model" | "scale" | "vec" => {
                 self.shape(key, value);
@@ -424,6 +443,18 @@ impl<'de> Reading<'de> {
                 self.name(key, value);
                 self.path.clear();
             }
+        }
+    }
+
+    fn packet(&mut self, key: &str, value: Scalar<'de>) {
+        let p = self.view.packet.get_or_insert_default();
+        match key {
+            "flow" => p.conversation = value.text().and_then(|t| u64::from_str_radix(&t, 16).ok()),
+            "len" => p.len = value.whole().unwrap_or(0),
+            "payload" => p.payload = value.whole().unwrap_or(0),
+            "segments" => p.segments = value.whole().unwrap_or(0),
+            "sha256" => p.sha256 = value.text().unwrap_or_default(),
+            _ => {}
         }
     }
 
