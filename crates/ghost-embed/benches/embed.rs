@@ -20,8 +20,8 @@ use ghost_embed::{
     glossary,
 };
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject, Tcp,
-    TcpState, Timestamp, Vlans, Zone,
+    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject,
+    Tcp, TcpState, Timestamp, Vlans, Zone,
 };
 use tokenizers::models::wordpiece::WordPiece as Reference;
 use tokenizers::normalizers::BertNormalizer;

@@ -12,6 +12,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::intern::{Interner, OVERFLOW};
 use crate::limits::{KEYS_MAX, SHAPES_MAX};
+use crate::packet::{Act, Fill, Look, PacketFacts};
 use crate::shape::{Course, Shape, Size, Transport};
 
 /// What the cache says of one flow.
@@ -60,13 +61,24 @@ impl ShapeCache {
     /// The shape of `f`, and whether it was seen for the first time.
     #[inline]
     pub fn see(&mut self, f: &Features) -> Seen {
-        let Some(key) = self.key(f) else {
-            return self.name(&Shape::of(f));
-        };
+        let key = self.key(f);
+        self.known(key, || Shape::of(f))
+    }
+
+    /// The shape of a packet of the flow `f`, and whether it was seen for the first time.
+    #[inline]
+    pub fn see_packet(&mut self, f: &Features, facts: &PacketFacts) -> Seen {
+        let key = self.packet_key(f, facts);
+        self.known(key, || Shape::of_packet(f, facts))
+    }
+
+    #[inline]
+    fn known(&mut self, key: Option<u128>, shape: impl FnOnce() -> Shape) -> Seen {
+        let Some(key) = key else { return self.name(&shape()) };
         if let Some(id) = self.keys.get(&key) {
             return Seen { id: *id, new: None };
         }
-        let seen = self.name(&Shape::of(f));
+        let seen = self.name(&shape());
         if self.keys.len() >= KEYS_MAX {
             self.keys.clear();
         }
@@ -123,21 +135,50 @@ impl ShapeCache {
             | u64::from(brand) << 12
             | u64::from(category) << 24
             | u64::from(tunnel) << 36;
-        let places = f.src.zone as u64
-            | (f.dst.zone as u64) << 3
-            | (f.src.role as u64) << 6
-            | (f.dst.role as u64) << 10;
         let framing = u64::from(f.vlans.count > 0) | u64::from(f.fragments > 0) << 1;
         let course = Transport::of(f) as u64
             | (Size::of(f) as u64) << 5
             | (Course::of(f) as u64) << 8
             | framing << 11;
-        let low = names | places << 48;
+        let low = names | places(f) << 48;
         // 40 bits of behaviours and 13 of the rest.
-        let high = (f.behaviours.0 & ((1 << 40) - 1)) | course << 40;
+        let high = (f.behaviours.0 & BEHAVIOURS) | course << 40;
+        Some(u128::from(low) | u128::from(high) << 64)
+    }
+
+    /// The same of a packet; one bit tells it from a flow's.
+    #[inline]
+    fn packet_key(&mut self, f: &Features, facts: &PacketFacts) -> Option<u128> {
+        let app = self.names.id(f.app);
+        if app == OVERFLOW {
+            return None;
+        }
+        let look = Look::of(facts);
+        let of_packet = 1
+            | u64::from(look.to_server) << 1
+            | u64::from(facts.fragment) << 2
+            | u64::from(facts.malformed) << 3
+            | (look.act as u64) << 4
+            | (look.fill as u64) << 7;
+        let low = u64::from(app) | (Transport::of(f) as u64) << 12 | places(f) << 48;
+        let high = (f.behaviours.0 & BEHAVIOURS) | of_packet << 53;
         Some(u128::from(low) | u128::from(high) << 64)
     }
 }
+
+/// 14 bits.
+#[inline]
+fn places(f: &Features) -> u64 {
+    f.src.zone as u64
+        | (f.dst.zone as u64) << 3
+        | (f.src.role as u64) << 6
+        | (f.dst.role as u64) << 10
+}
+
+const BEHAVIOURS: u64 = (1 << 40) - 1;
+
+const _: () = assert!(Act::ALL.len() <= 1 << 3);
+const _: () = assert!(Fill::ALL.len() <= 1 << 2);
 
 const _: () = assert!(Transport::ALL.len() <= 1 << 5);
 const _: () = assert!(Size::ALL.len() <= 1 << 3);

@@ -16,6 +16,7 @@ use ghost_event::{
 
 use crate::glossary;
 use crate::limits::BEHAVIOURS_PER_SHAPE_MAX;
+use crate::packet::{Fill, Look, PacketFacts};
 
 /// The bucketed, categorical features of one flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +39,8 @@ pub struct Shape {
     pub vlan: bool,
     pub fragments: bool,
     pub encrypted: bool,
+    /// Present where the shape is one packet's.
+    pub packet: Option<Look>,
 }
 
 macro_rules! names {
@@ -55,6 +58,8 @@ macro_rules! names {
         }
     };
 }
+
+pub(crate) use names;
 
 names! {
     /// What carries the application; kinds of ICMP message are told apart, since they are what
@@ -149,6 +154,33 @@ impl Shape {
             vlan: f.vlans.count > 0,
             fragments: f.fragments > 0,
             encrypted: word.is_some_and(|w| w.encrypted),
+            packet: None,
+        }
+    }
+
+    /// The shape of a packet of the flow `f`.
+    #[must_use]
+    pub fn of_packet(f: &Features, facts: &PacketFacts) -> Shape {
+        let word = glossary::app(f.app);
+        let mut behaviours = f.behaviours;
+        if facts.malformed {
+            behaviours.insert(Behaviours::MALFORMED);
+        }
+        Shape {
+            app: f.app,
+            transport: Transport::of(f),
+            behaviours: most_telling(behaviours),
+            brand: "",
+            category: word.map_or("", |w| w.category),
+            src: f.src,
+            dst: f.dst,
+            size: Size::Ordinary,
+            course: Course::Ordinary,
+            tunnel: "",
+            vlan: false,
+            fragments: facts.fragment,
+            encrypted: word.is_some_and(|w| w.encrypted),
+            packet: Some(Look::of(facts)),
         }
     }
 
@@ -188,6 +220,11 @@ impl Shape {
         put("vlan", if self.vlan { "yes" } else { "" });
         put("fragments", if self.fragments { "yes" } else { "" });
         put("encrypted", if self.encrypted { "yes" } else { "" });
+        if let Some(look) = self.packet {
+            put("packet", look.act.name());
+            put("direction", if look.to_server { "to_server" } else { "to_client" });
+            put("fill", if look.fill == Fill::Medium { "" } else { look.fill.name() });
+        }
         out
     }
 
@@ -198,7 +235,8 @@ impl Shape {
     }
 
     /// The same with fewer fields, for a log that is full of shapes: first without size, roles and
-    /// framing, then without brand and zones, last the application and transport alone.
+    /// framing, then without brand and zones, last the application and transport alone. A packet's
+    /// shape first forgets how full it was, and last that it is a packet's.
     #[must_use]
     pub fn parent(&self) -> Option<Shape> {
         let bare = Party::default();
@@ -210,12 +248,14 @@ impl Shape {
             fragments: false,
             src: zone(self.src),
             dst: zone(self.dst),
+            packet: self.packet.map(|look| Look { fill: Fill::Medium, ..look }),
             ..*self
         };
         let second = Shape { brand: "", src: bare, dst: bare, tunnel: "", ..first };
         let third = Shape {
             behaviours: Behaviours::NONE,
             category: glossary::app(self.app).map_or("", |w| w.category),
+            packet: None,
             ..second
         };
         [first, second, third].into_iter().find(|s| s != self)

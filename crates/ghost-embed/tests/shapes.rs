@@ -2,8 +2,8 @@
 
 use ghost_embed::{FieldRows, Shape, ShapeCache, glossary};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject, Tcp,
-    TcpState, Tier, Timestamp, Tunnel, Vlans, Zone,
+    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject,
+    Tcp, TcpState, Tier, Timestamp, Tunnel, Vlans, Zone,
 };
 
 fn flow(app: &'static str) -> Features {

@@ -37,15 +37,15 @@ pub struct Fitted {
 const HELD_OUT: usize = 10;
 
 /// Fits a row a phrase on `texts` random shapes; `told` is called with the number of texts done.
+///
+/// Phrases of flows come first. Those of packets are fitted behind them, on texts of their own, and
+/// move none of them.
 pub fn field_rows(
     model: &mut impl Embed,
     texts: usize,
     seed: u64,
     told: &mut impl FnMut(usize),
 ) -> Result<Fitted, ModelError> {
-    let shapes = samples::shapes(texts, seed);
-    let said: Vec<String> = shapes.iter().map(glossary::text).collect();
-    let vectors = embed_all(model, &said, told)?;
     let mut names: Vec<String> = Vec::new();
     let mut places: HashMap<String, u32> = HashMap::new();
     let mut features = |shape: &Shape| {
@@ -60,10 +60,20 @@ pub fn field_rows(
         });
         rows
     };
+    let shapes = samples::shapes(texts, seed);
     let rows: Vec<Vec<u32>> = shapes.iter().map(&mut features).collect();
-    let (fitted, held) = split(rows.iter().zip(&vectors));
+    let flow_rows = rows.iter().flatten().max().map_or(0, |n| *n as usize + 1);
+    let packets = samples::packets(texts / 4, seed ^ 2);
+    let packet_rows: Vec<Vec<u32>> = packets.iter().map(&mut features).collect();
+    let said = |shapes: &[Shape]| shapes.iter().map(glossary::text).collect::<Vec<_>>();
+    let vectors = embed_all(model, &said(&shapes), told)?;
+    let packet_vectors = embed_all(model, &said(&packets), told)?;
+    let (fitted, mut held) = split(rows.iter().zip(&vectors));
     let solution =
-        Problem { rows: names.len(), examples: fitted, ridge: 0.5, prior: None }.solve(6);
+        Problem { rows: flow_rows, examples: fitted, ridge: 0.5, prior: None, fixed: 0 }.solve(6);
+    let (fitted, held_packets) = split(packet_rows.iter().zip(&packet_vectors));
+    let solution = solution.extended(names.len(), fitted, 6);
+    held.extend(held_packets);
     let (cosine_mean, cosine_p1) = solution.cosines(&held);
     let mut bytes = b"GBROWS01".to_vec();
     bytes.extend(glossary::digest().to_le_bytes());
@@ -104,7 +114,8 @@ pub fn token_rows(
         }
     }
     let prior = Some(lone.to_vec());
-    let solution = Problem { rows: chosen.len(), examples: fitted, ridge: 2.0, prior }.solve(4);
+    let solution =
+        Problem { rows: chosen.len(), examples: fitted, ridge: 2.0, prior, fixed: 0 }.solve(4);
     let (cosine_mean, cosine_p1) = solution.cosines(&held);
     let mut bytes = b"GBTOKN01".to_vec();
     header(&mut bytes, &solution, chosen.len());

@@ -2,7 +2,8 @@
 
 use ghost_event::{Behaviours, Party, Role, Zone};
 
-use crate::glossary::{self, APPS, BEHAVIOURS, BRANDS, CATEGORIES, TRANSPORTS, TUNNELS};
+use crate::glossary::{self, ACTS, APPS, BEHAVIOURS, BRANDS, CATEGORIES, TRANSPORTS, TUNNELS};
+use crate::packet::{Act, Fill, Look};
 use crate::shape::{Course, Shape, Size, Transport};
 
 /// A small generator (SplitMix64): equal seeds give equal numbers everywhere.
@@ -48,6 +49,41 @@ pub(super) fn shapes(count: usize, seed: u64) -> Vec<Shape> {
     shapes
 }
 
+/// `count` shapes of packets; the first name every act and fill once.
+pub(super) fn packets(count: usize, seed: u64) -> Vec<Shape> {
+    let mut random = Random(seed);
+    let mut shapes = Vec::with_capacity(count);
+    for (act, _, back) in ACTS {
+        for to_server in [true, false] {
+            if to_server || !back.is_empty() {
+                let look = Look { act: *act, to_server, fill: Fill::Medium };
+                shapes.push(Shape { packet: Some(look), ..of_app("http") });
+            }
+        }
+    }
+    for fill in Fill::ALL {
+        let look = Look { act: Act::Data, to_server: true, fill: *fill };
+        shapes.push(Shape { packet: Some(look), ..of_app("tls") });
+    }
+    while shapes.len() < count {
+        let look = Look {
+            act: random.pick(Act::ALL),
+            to_server: random.chance(50),
+            fill: random.pick(Fill::ALL),
+        };
+        shapes.push(Shape {
+            packet: Some(look),
+            brand: "",
+            size: Size::Ordinary,
+            course: Course::Ordinary,
+            tunnel: "",
+            vlan: false,
+            ..one(&mut random)
+        });
+    }
+    shapes
+}
+
 fn plain() -> Shape {
     Shape {
         app: "",
@@ -63,6 +99,7 @@ fn plain() -> Shape {
         vlan: false,
         fragments: false,
         encrypted: false,
+        packet: None,
     }
 }
 

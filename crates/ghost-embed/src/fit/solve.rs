@@ -13,6 +13,8 @@ pub(super) struct Problem<'a> {
     /// Pull towards `prior` (or zero), in examples.
     pub(super) ridge: f32,
     pub(super) prior: Option<Vec<Vec<f32>>>,
+    /// Rows before this one stay as `prior` has them.
+    pub(super) fixed: usize,
 }
 
 /// Fitted rows.
@@ -33,13 +35,24 @@ impl Problem<'_> {
         };
         let mut lengths = vec![1.0_f32; self.examples.len()];
         let mut w = prior.clone();
-        for _ in 0..rounds {
-            self.descend(&mut w, &prior, &lengths, width);
+        let measure = |w: &[f32], lengths: &mut [f32]| {
             let mut sum = 0.0;
-            for ((rows, target), length) in self.examples.iter().zip(&mut lengths) {
-                let made = total(&w, rows, width);
+            for ((rows, target), length) in self.examples.iter().zip(lengths) {
+                let made = total(w, rows, width);
                 *length = dot(&made, target).max(0.05);
                 sum += *length;
+            }
+            sum
+        };
+        if self.fixed > 0 {
+            measure(&w, &mut lengths);
+        }
+        for _ in 0..rounds {
+            self.descend(&mut w, &prior, &lengths, width);
+            let sum = measure(&w, &mut lengths);
+            if self.fixed > 0 {
+                // Rows that stay say how long sums are.
+                continue;
             }
             #[expect(clippy::cast_precision_loss, reason = "thousands")]
             let mean = sum / lengths.len().max(1) as f32;
@@ -63,6 +76,8 @@ impl Problem<'_> {
             }
             spread(&mut residual, rows, &miss, width);
         }
+        let kept = self.fixed * width;
+        residual[..kept].fill(0.0);
         let mut direction = residual.clone();
         let mut error = dot(&residual, &residual);
         let begin = error;
@@ -71,6 +86,7 @@ impl Problem<'_> {
             for (rows, _) in &self.examples {
                 spread(&mut image, rows, &total(&direction, rows, width), width);
             }
+            image[..kept].fill(0.0);
             let step = error / dot(&direction, &image).max(f32::MIN_POSITIVE);
             for ((w, d), (r, i)) in
                 w.iter_mut().zip(&direction).zip(residual.iter_mut().zip(&image))
@@ -92,6 +108,21 @@ impl Problem<'_> {
 }
 
 impl Solution {
+    /// The same with `examples` for rows that it has not: rows and steps of its own stay, bit by bit.
+    pub(super) fn extended(
+        self,
+        rows: usize,
+        examples: Vec<(&Vec<u32>, &Vec<f32>)>,
+        rounds: usize,
+    ) -> Solution {
+        let (fixed, width) = (self.rows.len(), self.width());
+        let mut prior = self.rows;
+        prior.resize(rows.max(fixed), vec![0.0; width]);
+        let problem =
+            Problem { rows: prior.len(), examples, ridge: 0.5, prior: Some(prior), fixed };
+        Solution { rows: problem.solve(rounds).rows, scales: self.scales }
+    }
+
     pub(super) fn width(&self) -> usize {
         self.scales.len()
     }
@@ -203,7 +234,8 @@ mod tests {
             })
             .collect();
         let examples: Vec<_> = picks.iter().zip(&targets).collect();
-        let problem = Problem { rows: 3, examples: examples.clone(), ridge: 1e-3, prior: None };
+        let problem =
+            Problem { rows: 3, examples: examples.clone(), ridge: 1e-3, prior: None, fixed: 0 };
         let (mean, p1) = problem.solve(20).cosines(&examples);
         assert!(mean > 0.999 && p1 > 0.995, "{mean} {p1}");
     }

@@ -16,8 +16,9 @@ pub use apps::{APPS, AppWord};
 pub use behaviours::{BEHAVIOURS, BehaviourWord};
 pub use brands::{BRANDS, CATEGORIES, OTHER_BRANDS};
 pub use phrase::{Phrase, each_phrase};
-pub use places::{COURSES, TRANSPORTS, TUNNELS, WAYS, role_word, way_index};
+pub use places::{ACTS, COURSES, TRANSPORTS, TUNNELS, WAYS, role_word, way_index};
 
+use crate::packet::{Act, Fill};
 use crate::shape::{Course, Shape, Size, Transport};
 
 /// Stands in every shape line. Raise it when the wording changes in a release.
@@ -44,7 +45,7 @@ pub fn app(name: &str) -> Option<&'static AppWord> {
     apps::index().get(name).map(|n| &APPS[usize::from(*n)])
 }
 
-/// The text for `shape`: behaviours, application, brand and category, carriage, course, places.
+/// The text for `shape`: what a packet did, behaviours, application, brand and category, carriage, course, places.
 #[must_use]
 pub fn text(shape: &Shape) -> String {
     let mut out = String::with_capacity(256);
@@ -99,6 +100,23 @@ pub fn size_word(size: Size) -> &'static str {
     }
 }
 
+/// The words for what a packet did; "" for a way back that is not told apart.
+#[must_use]
+pub fn act_word(act: Act, to_server: bool) -> &'static str {
+    let words = ACTS.iter().find(|(a, _, _)| *a == act);
+    words.map_or("", |(_, there, back)| if to_server { there } else { back })
+}
+
+/// The words for how full a packet was.
+#[must_use]
+pub fn fill_word(fill: Fill) -> &'static str {
+    match fill {
+        Fill::Empty | Fill::Medium => "",
+        Fill::Small => "small payload",
+        Fill::Large => "large payload",
+    }
+}
+
 /// The words for what carries it.
 #[must_use]
 pub fn transport_word(transport: Transport) -> &'static str {
@@ -146,5 +164,11 @@ pub fn digest() -> u64 {
         let _ = writeln!(all, "{words}");
     }
     let _ = writeln!(all, "{VLAN_WORDS}\t{FRAGMENT_WORDS}");
+    for (act, there, back) in ACTS {
+        let _ = writeln!(all, "{}\t{there}\t{back}", act.name());
+    }
+    for fill in Fill::ALL {
+        let _ = writeln!(all, "{}", fill_word(*fill));
+    }
     xxhash_rust::xxh3::xxh3_64(all.as_bytes())
 }

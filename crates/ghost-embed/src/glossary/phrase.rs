@@ -4,11 +4,15 @@ use ghost_event::{Behaviours, Role};
 
 use super::places::way_index;
 use super::{APPS, course_word, is_own_word};
+use crate::packet::{Act, Fill};
 use crate::shape::{Course, Shape, Size, Transport};
 
 /// One phrase of a text, without its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phrase {
+    /// What a packet did; where its direction says nothing more, it is sent to the server.
+    Packet(Act, bool),
+    Fill(Fill),
     Behaviour(Behaviours),
     /// Its place in [`APPS`].
     App(u16),
@@ -31,6 +35,13 @@ pub enum Phrase {
 /// Calls `take` with each phrase of `shape`, in the order of the text.
 #[inline]
 pub fn each_phrase(shape: &Shape, take: &mut impl FnMut(Phrase)) {
+    if let Some(look) = shape.packet {
+        let both_ways = matches!(look.act, Act::Data | Act::Datagram);
+        take(Phrase::Packet(look.act, look.to_server || !both_ways));
+        if !super::fill_word(look.fill).is_empty() {
+            take(Phrase::Fill(look.fill));
+        }
+    }
     let mut left = shape.behaviours;
     for word in super::BEHAVIOURS {
         if left.is_empty() {
@@ -90,6 +101,8 @@ impl Phrase {
     pub fn say(self, out: &mut String) {
         use super::{BEHAVIOURS, TUNNELS, WAYS};
         let words: &str = match self {
+            Phrase::Packet(act, to_server) => super::act_word(act, to_server),
+            Phrase::Fill(fill) => super::fill_word(fill),
             Phrase::Behaviour(b) => {
                 BEHAVIOURS.iter().find(|w| w.behaviour == b).map_or("", |w| w.text)
             }
@@ -123,6 +136,9 @@ impl Phrase {
     #[must_use]
     pub fn row_name(self) -> String {
         match self {
+            Phrase::Packet(act, true) => format!("packet:{}", act.name()),
+            Phrase::Packet(act, false) => format!("packet:{}:back", act.name()),
+            Phrase::Fill(fill) => format!("fill:{}", fill.name()),
             Phrase::Behaviour(b) => format!("behaviour:{}", b.names().next().unwrap_or("")),
             Phrase::App(n) => {
                 format!("app:{}", APPS.get(usize::from(n)).map_or("", |w| w.name))

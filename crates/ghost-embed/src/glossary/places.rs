@@ -2,6 +2,7 @@
 
 use ghost_event::{Role, Zone};
 
+use crate::packet::Act;
 use crate::shape::{Course, Transport};
 
 /// What carries it, said where no application is known, and for ICMP always.
@@ -40,6 +41,18 @@ pub const COURSES: &[(Course, &str)] = &[
     (Course::Refused, "connection refused"),
     (Course::Reset, "connection reset"),
     (Course::OneWay, "no reply"),
+];
+
+/// What a packet did, to the server and back; said first.
+pub const ACTS: &[(Act, &str, &str)] = &[
+    (Act::Datagram, "single packet: datagram", "single packet: answering datagram"),
+    (Act::Request, "single packet: TCP connection request", ""),
+    (Act::Accept, "single packet: TCP connection accepted", ""),
+    (Act::Acknowledge, "single packet: bare TCP acknowledgement", ""),
+    (Act::Data, "single packet: data sent to the server", "single packet: data sent back"),
+    (Act::Close, "single packet: TCP connection closing", ""),
+    (Act::Reset, "single packet: TCP reset tears the connection down", ""),
+    (Act::Odd, "single packet: odd TCP flags, probe", ""),
 ];
 
 /// Flows inside flows.

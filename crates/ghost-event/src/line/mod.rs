@@ -12,6 +12,7 @@
 mod flow;
 mod names;
 mod note;
+mod packet;
 mod proto;
 mod shape;
 mod tail;
@@ -19,16 +20,18 @@ mod text;
 mod view;
 mod walk;
 
-pub use flow::{Source, flow_body};
+pub use flow::{Source, flow_body, flow_id};
 pub use note::{
     EpochNote, GapNote, ImportNote, ImportState, Note, RecoveredNote, SegmentNote, note_body,
 };
+pub use packet::{PacketEvent, PacketGlance, packet_body};
 pub use proto::proto_name;
 pub use shape::{ShapeLine, shape_body};
 pub use tail::{TAIL_BYTES_MAX, Tail, close};
 pub use text::hidden;
 pub use view::{
-    Ether, FlowPart, Ghost, LineKind, Name, ShapePart, Spread, TcpPart, TunnelPart, View, ViewError,
+    Ether, FlowPart, Ghost, LineKind, Name, PacketPart, ShapePart, Spread, TcpPart, TunnelPart,
+    View, ViewError,
 };
 
 /// The version that this code writes; it reads this and every earlier one.

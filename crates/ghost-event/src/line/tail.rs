@@ -38,22 +38,32 @@ impl Tail {
         if line.first() != Some(&b'{') {
             return None;
         }
-        let rest = line.strip_suffix(END)?;
-        let (rest, hex) = rest.split_at_checked(rest.len().checked_sub(64)?)?;
-        let prev = digest(hex.first_chunk()?)?;
-        let rest = rest.strip_suffix(PREV)?;
-        let count = rest.iter().rev().take(20).take_while(|c| c.is_ascii_digit()).count();
-        let (rest, number) = rest.split_at_checked(rest.len() - count)?;
-        // Written without leading zeros: one number has one form.
-        if number.first().is_none_or(|d| *d == b'0') {
-            return None;
-        }
-        let seq = number
-            .iter()
-            .try_fold(0_u64, |n, c| n.checked_mul(10)?.checked_add(u64::from(c - b'0')))?;
-        let body = rest.strip_suffix(SEQ)?;
-        Some(Tail { seq, prev, body_bytes: body.len() })
+        let (seq, body_bytes, hex) = parts(line)?;
+        Some(Tail { seq, prev: digest(hex)?, body_bytes })
     }
+}
+
+/// The number alone: what stands for the predecessor is not looked at.
+pub(super) fn seq_of(line: &[u8]) -> Option<Seq> {
+    parts(line).map(|(seq, _, _)| seq)
+}
+
+/// Number, the body's length, and the predecessor's digits.
+fn parts(line: &[u8]) -> Option<(Seq, usize, &[u8; 64])> {
+    let rest = line.strip_suffix(END)?;
+    let (rest, hex) = rest.split_last_chunk::<64>()?;
+    let rest = rest.strip_suffix(PREV)?;
+    let count = rest.iter().rev().take(20).take_while(|c| c.is_ascii_digit()).count();
+    let (rest, number) = rest.split_at_checked(rest.len() - count)?;
+    // Written without leading zeros: one number has one form.
+    if number.first().is_none_or(|d| *d == b'0') {
+        return None;
+    }
+    let seq = number
+        .iter()
+        .try_fold(0_u64, |n, c| n.checked_mul(10)?.checked_add(u64::from(c - b'0')))?;
+    let body = rest.strip_suffix(SEQ)?;
+    Some((seq, body.len(), hex))
 }
 
 /// Lower-case digits only: the form that was hashed is the only one.
