@@ -79,6 +79,7 @@ pub(super) struct Forwarder {
     last_beat_ns: u64,
     taken_over: TakenOver,
     long: Vec<u8>,
+    down: [bool; 2],
 }
 
 impl Forwarder {
@@ -90,7 +91,8 @@ impl Forwarder {
     ) -> Forwarder {
         let long = vec![0; LONG_BYTES];
         let taken_over = TakenOver::default();
-        Forwarder { shared, rings, records, heartbeat, last_beat_ns: 0, taken_over, long }
+        let down = [false; 2];
+        Forwarder { shared, rings, records, heartbeat, last_beat_ns: 0, taken_over, long, down }
     }
 
     /// Moves frames until it is told to stop.
@@ -121,19 +123,24 @@ impl Forwarder {
         self.last_beat_ns = now;
     }
 
-    fn sleep(&self, limit_ms: i32) {
+    fn sleep(&mut self, limit_ms: i32) {
         let ports = &self.shared.ports;
         let errors = sys::wait([ports[0].socket.as_fd(), ports[1].socket.as_fd()], limit_ms);
-        for (port, failed) in ports.iter().zip(errors) {
-            if !failed {
-                continue;
+        for ((port, failed), down) in ports.iter().zip(errors).zip(&mut self.down) {
+            if failed {
+                // Taken, so that it does not stand there for ever.
+                sys::take_error(port.socket.as_fd());
+                *down = true;
             }
-            // Taken, so that it does not stand there for ever. A port that is down may come up
-            // again; the wire is cut until then, so there is no hurry.
-            let error = sys::take_error(port.socket.as_fd());
-            if error.is_some_and(|e| e.raw_os_error() == Some(libc::ENODEV)) {
-                port.gone.store(true, Ordering::Relaxed);
+            // A port that is down may come up again, or be gone; nobody else tells which.
+            if *down {
+                match sys::mtu_and_state(&port.socket, port.ifindex) {
+                    Ok((_, up)) => *down = !up,
+                    Err(_) => port.gone.store(true, Ordering::Relaxed),
+                }
             }
+        }
+        if errors != [false; 2] {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
     }

@@ -109,10 +109,9 @@ pub(super) fn take_drops(socket: BorrowedFd<'_>) -> u64 {
         .map_or(0, |[_, drops]| u64::from(drops))
 }
 
-/// The error that waits on a socket, and is then gone from it: the port went down, or away.
-pub(super) fn take_error(socket: BorrowedFd<'_>) -> Option<io::Error> {
-    let code = get(socket, libc::SOL_SOCKET, libc::SO_ERROR, 0 as c_int).unwrap_or(0);
-    (code != 0).then(|| io::Error::from_raw_os_error(code))
+/// Takes away the error that waits on a socket: its port went down, or away.
+pub(super) fn take_error(socket: BorrowedFd<'_>) {
+    let _ = get(socket, libc::SOL_SOCKET, libc::SO_ERROR, 0 as c_int);
 }
 
 /// The longest payload of a port's frames, and whether the port is up.
