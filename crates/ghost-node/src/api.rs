@@ -12,9 +12,24 @@
 
 mod backend;
 mod client;
+mod counts;
+mod followers;
 pub mod limits;
+mod pipe;
+mod pool;
+mod rates;
+mod remembered;
+mod routes;
 mod server;
+mod socket;
+mod wire;
 
 pub use backend::{Answers, Backend, Followed, Question, Subject};
 pub use client::{Client, ClientError};
-pub use server::{ApiConfig, ApiError, Running, serve};
+pub use counts::{ApiStatus, Requests};
+pub use rates::{PortRate, Rates, Series};
+pub use remembered::Remembered;
+pub use routes::Standing;
+pub use server::{ApiConfig, ApiError, ApiHost, Running, serve};
+pub use socket::{SYSTEM_DATA, SYSTEM_SOCKET, link_for, socket_for};
+pub use wire::{AnswerHead, Code, Refusal, Searched};

@@ -16,6 +16,7 @@ mod follow;
 pub mod import;
 mod lane;
 pub mod limits;
+pub mod metrics;
 mod models;
 mod paths;
 pub mod store;

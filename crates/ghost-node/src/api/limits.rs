@@ -16,8 +16,11 @@ pub const HEAD_BYTES_MAX: usize = 16 << 10;
 /// A request's head must have come within this; a connection that idles longer is closed.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A body's next piece must come within this, and a reader must take its next piece within this.
+/// A small body must have come within this, and a reader must take its next piece within this.
 pub const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An import's next piece must come within this: it may come from a program that waits for frames.
+pub const BODY_QUIET_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Threads that answer questions: two, so that one long listing leaves room for a quick question.
 pub const ASK_THREADS: usize = 2;
@@ -27,7 +30,7 @@ pub const ASK_WAITING_MAX: usize = 8;
 
 /// Imports at the same time: the log has one writer, a second only waits for it.
 pub const IMPORT_THREADS: usize = 1;
-pub const IMPORT_WAITING_MAX: usize = 0;
+pub const IMPORT_WAITING_MAX: usize = 1;
 
 /// Pieces of an answer or of a body that wait between the pool and a connection.
 pub const PIECES_WAITING_MAX: usize = 4;
@@ -36,16 +39,26 @@ pub const PIECES_WAITING_MAX: usize = 4;
 pub const PIECE_BYTES: usize = 64 << 10;
 
 /// Programs that follow the log at the same time.
-pub const FOLLOWERS_MAX: usize = 16;
+pub const FOLLOWERS_MAX: usize = 8;
 
-/// Pieces that wait for one follower: with [`PIECE_BYTES`], 1 MiB; what comes then it misses.
-pub const FOLLOWER_PIECES_MAX: usize = 16;
+/// Pieces that wait for one follower: with [`PIECE_BYTES`] 4 MiB, twice what a busy bridge logs
+/// between two looks; what comes then it misses.
+pub const FOLLOWER_PIECES_MAX: usize = 64;
 
 /// How often the log is looked at for followers.
 pub const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 
+/// Looks without a line after which a follower gets an empty one: 5 s.
+pub const QUIET_LOOKS_MAX: u32 = 50;
+
 /// Seconds of rates that are kept for sparklines and rates.
 pub const HISTORY_S: usize = 120;
+
+/// How often a sample is taken for rates.
+pub const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// Seconds over which a rate is taken.
+pub const RATE_OVER_S: usize = 5;
 
 /// What a client that was refused for lack of room is told to wait.
 pub const RETRY_AFTER_S: u32 = 1;
@@ -53,7 +66,14 @@ pub const RETRY_AFTER_S: u32 = 1;
 /// How long open requests are waited for at the end.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Hits of one answer that a client may ask for; 0 asks for as many as the store gives.
-pub const FILTER_BYTES_MAX: usize = 4096;
+/// An import tells how far it is this often.
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
+/// Bytes of /etc/group that are read.
+pub const GROUPS_BYTES_MAX: u64 = 4 << 20;
+
+/// Users whose first request is told in the journal.
+pub const USERS_TOLD_MAX: usize = 64;
+
+const _: () = assert!(FOLLOWERS_MAX * FOLLOWER_PIECES_MAX * PIECE_BYTES <= 32 << 20);
 const _: () = assert!(CONNECTIONS_MAX >= FOLLOWERS_MAX + ASK_THREADS + ASK_WAITING_MAX);
