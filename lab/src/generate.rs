@@ -115,19 +115,15 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Binds the calling thread to one processor, and puts it before every ordinary one. The kernel
-/// kills the whole process when such a thread runs for `limit` without a pause: call it in a
-/// process that has nothing else to do.
+/// Binds the calling thread to a processor, and puts it before every ordinary one. The kernel kills
+/// the whole process when such a thread runs for `limit` without a pause: that is the watchdog.
 ///
 /// # Errors
 ///
 /// Without the right to do so.
-pub fn take_processor(cpu: usize, priority: Option<u8>, limit: Duration) -> io::Result<()> {
-    sys::bind_to(cpu)?;
-    match priority {
-        Some(priority) => sys::real_time(priority, limit),
-        None => Ok(()),
-    }
+pub fn take_processor(cpu: Option<usize>, priority: Option<u8>, limit: Duration) -> io::Result<()> {
+    cpu.map_or(Ok(()), sys::bind_to)?;
+    priority.map_or(Ok(()), |priority| sys::real_time(priority, limit))
 }
 
 /// How frames leave.

@@ -1,5 +1,6 @@
 //! Why the host could not be asked, or did not do as told.
 
+use crate::ovsdb::OvsdbError;
 use std::path::PathBuf;
 
 /// What went wrong between us and the host.
@@ -9,18 +10,21 @@ pub enum HostError {
     /// The kernel's own list of interfaces could not be read.
     #[error("can't ask the kernel for its interfaces ({what}): {source}")]
     Netlink { what: &'static str, source: std::io::Error },
-    /// The database of Open vSwitch can't be reached.
-    #[error("can't reach Open vSwitch at {}: {source}; is ovsdb-server running, and may this user open its socket?", path.display())]
-    OvsConnect { path: PathBuf, source: std::io::Error },
-    /// It was reached, and the talk failed.
-    #[error("Open vSwitch's database: {0}")]
-    Ovs(String),
+    /// The database of Open vSwitch was not reached, or the talk failed.
+    #[error("Open vSwitch's database at {}: {source}", path.display())]
+    Ovs { path: PathBuf, source: OvsdbError },
     /// No Open vSwitch on this host.
     #[error(
         "no Open vSwitch database found (looked for {0}): name its socket, or use another mode"
     )]
     NoOvs(String),
-    /// A part that is not there yet.
-    #[error("{0} is not built yet")]
-    Unbuilt(&'static str),
+    /// A mirror was asked of a bridge that is not there.
+    #[error("Open vSwitch has no bridge {0}: ovs-vsctl list-br shows those it has")]
+    NoBridge(String),
+    /// A port of that name is there, and was not made by us.
+    #[error("{0} is somebody else's port (no external_ids:owner={owner}): it is left alone", owner = crate::switch::OWNER)]
+    NotOurs(String),
+    /// A thread or its signal could not be made.
+    #[error("can't watch the host: {0}")]
+    Watch(std::io::Error),
 }

@@ -1,6 +1,7 @@
 //! What the host has at one moment.
 
-use crate::{HostError, Link};
+use crate::switch::{self, Ovs};
+use crate::{HostError, Link, LinkKind, netlink};
 use std::path::PathBuf;
 
 /// Where to ask.
@@ -10,61 +11,16 @@ pub struct Sources {
     pub ovs_socket: Option<PathBuf>,
 }
 
-/// What stands behind a port of an OVS bridge.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum OvsPortKind {
-    /// An interface of the host, lent to the bridge.
-    System,
-    /// The bridge's own (LOCAL) and other internal ports: the host's places on the bridge.
-    Internal,
-    /// A cable to another bridge of the same switch; has no interface.
-    Patch,
-    /// An interface made by OVS for virtual machines.
-    Tap,
-    /// Carried past the kernel: tc never sees its frames.
-    Dpdk,
-    /// Carried past the kernel: tc never sees its frames.
-    Afxdp,
-    /// Encapsulates; by its word (vxlan, geneve, gre).
-    Tunnel(String),
-    /// Any other type, by its word.
-    Other(String),
-}
-
-/// One interface of an OVS bridge (a bond has several).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OvsPort {
-    pub name: String,
-    pub kind: OvsPortKind,
-    /// Of its interface in this namespace; a patch or dpdk port has none.
-    pub ifindex: Option<u32>,
-}
-
-/// One OVS bridge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OvsBridge {
-    pub name: String,
-    /// `system` (kernel) or `netdev` (userspace).
-    pub datapath_type: String,
-    pub ports: Vec<OvsPort>,
-}
-
-/// What Open vSwitch says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ovs {
-    pub bridges: Vec<OvsBridge>,
-    /// `other_config:hw-offload`: forwarded frames may never reach the kernel.
-    pub hw_offload: bool,
-}
-
 /// The host's links and bridges at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inventory {
+    /// By number.
     pub links: Vec<Link>,
+    /// `None`: no Open vSwitch here, or it does not answer (see `troubles`).
     pub ovs: Option<Ovs>,
-    /// Interface of the default route (IPv4 before IPv6, least metric first).
-    pub default_route: Option<u32>,
-    /// What could not be asked, for the operator: Open vSwitch is there but does not answer.
+    /// Interfaces of the default routes: IPv4's, then IPv6's if that is another.
+    pub default_routes: Vec<u32>,
+    /// What could not be asked, for the operator.
     pub troubles: Vec<String>,
 }
 
@@ -84,8 +40,32 @@ impl Inventory {
     /// # Errors
     ///
     /// When the kernel can't be asked.
-    pub fn read_from(_sources: &Sources) -> Result<Inventory, HostError> {
-        Err(HostError::Unbuilt("the inventory"))
+    pub fn read_from(sources: &Sources) -> Result<Inventory, HostError> {
+        let mut troubles = Vec::new();
+        // The switch first: an interface that it has just made is then among the links.
+        let mut ovs = match switch::socket(sources.ovs_socket.as_deref()) {
+            Some(path) => switch::replicate(&path)
+                .map(|(_, tables)| Ovs::of(&tables))
+                .map_err(|err| troubles.push(err.to_string()))
+                .ok(),
+            None => None,
+        };
+        let mut socket = netlink::Socket::route()?;
+        let mut links = netlink::links(&mut socket)?;
+        let default_routes = netlink::default_routes(&mut socket)?;
+        let hardware: Vec<u32> = links
+            .iter()
+            .filter(|link| link.kind == LinkKind::Physical)
+            .map(|link| link.ifindex)
+            .collect();
+        let offloading = netlink::hw_tc_offload(&hardware);
+        for link in &mut links {
+            link.hw_tc_offload = offloading.contains(&link.ifindex);
+        }
+        if let Some(ovs) = &mut ovs {
+            ovs.find_interfaces(&links);
+        }
+        Ok(Inventory { links, ovs, default_routes, troubles })
     }
 
     /// A link by its number.
