@@ -7,6 +7,7 @@
 mod floors;
 mod import;
 mod load;
+mod tap;
 
 use serde_json::{Value, json};
 
@@ -15,8 +16,10 @@ use crate::args::Args;
 use crate::sh::{self, Outcome, cargo};
 use floors::{Floor, Limit};
 
+pub(crate) use tap::generate;
+
 /// Every benchmark.
-pub(crate) const NAMES: &[&str] = &["headers", "embed", "log", "query", "import"];
+pub(crate) const NAMES: &[&str] = &["headers", "embed", "log", "query", "import", "tap"];
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +42,7 @@ struct Judged {
 pub(crate) fn run(mut args: Args) -> Done {
     let json = args.flag("--json");
     let file = args.value("--file")?;
+    let only = args.value("--only")?;
     let name = args.word().ok_or_else(|| format!("name one of {NAMES:?}, or all"))?;
     args.done()?;
     let names: Vec<&str> = match NAMES.iter().find(|n| **n == name) {
@@ -51,11 +55,15 @@ pub(crate) fn run(mut args: Args) -> Done {
     if file.is_some() && !names.contains(&"import") {
         return Err("--file names the capture of `bench import`".into());
     }
+    if only.is_some() && !names.contains(&"tap") {
+        return Err("--only names parts of `bench tap`".into());
+    }
     let floors = floors::read(&sh::read(&sh::root().join("SPECIFICATION.md"))?)?;
     let mut missed = Vec::new();
     for name in names {
         let rows = match name {
             "import" => import::rows(file.as_deref())?,
+            "tap" => tap::rows(only.as_deref())?,
             _ => program_rows(name)?,
         };
         let (judged, missing) = judge(name, rows, &floors);

@@ -34,7 +34,7 @@ Usage: cargo xtask NAME [options]
   test [--seeds N]      set up, then formatting, clippy, tidy and every test
   tidy                  the map, the promises and the links against the files
   bench NAME|all        one benchmark beside its peer: headers embed log query import
-        [--json] [--file CAPTURE]
+                        tap [--json] [--file CAPTURE]
   eval [--corpus DIR --set NAME] [--json] [--keep]
                         counts, names and retrieval against a labelled corpus
   fixtures [--check]    write the captures of tests/fixtures/pcap that are made here
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         "test" => test::run(args),
         "tidy" => args.done().and_then(|()| tidy::run()),
         "bench" => bench::run(args),
+        "__generate" => bench::generate(args),
         "eval" => eval::run(args),
         "fixtures" => fixtures::run(args),
         "model" => args.done().and_then(|()| model::run()),
