@@ -204,4 +204,49 @@ mod tests {
         assert!(!apply(&mut tables, "rewrite", json!({})));
         assert!(!tables.apply(&Update(json!([]))));
     }
+
+    /// Some JSON, near enough to what a server sends, out of any bytes.
+    fn json_of(bytes: &mut impl Iterator<Item = u8>, depth: u32) -> Value {
+        const WORDS: [&str; 12] = [
+            "Bridge", "u1", "initial", "modify", "delete", "name", "ports", "set", "map", "uuid",
+            "tables", "columns",
+        ];
+        let mut next = || bytes.next().unwrap_or(0);
+        let word = |byte: u8| WORDS[usize::from(byte) % WORDS.len()];
+        match next() % if depth > 6 { 4 } else { 8 } {
+            0 => Value::Null,
+            1 => json!(next() as i8),
+            2 => json!(word(next())),
+            3 => json!(["set", []]),
+            4 | 5 => {
+                let length = next() % 4;
+                (0..length).map(|_| json_of(bytes, depth + 1)).collect()
+            }
+            _ => {
+                let length = next() % 4;
+                let entry = |_| {
+                    let key = word(bytes.next().unwrap_or(0)).to_owned();
+                    (key, json_of(bytes, depth + 1))
+                };
+                Value::Object((0..length).map(entry).collect())
+            }
+        }
+    }
+
+    #[test]
+    fn no_update_makes_it_panic() {
+        bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+            let mut bytes = bytes.iter().copied();
+            let mut tables = Tables::of(&json_of(&mut bytes, 0));
+            for _ in 0..4 {
+                tables.apply(&Update(json_of(&mut bytes, 0)));
+            }
+            let rows: Vec<&Row> = tables.rows("Bridge").map(|(_, row)| row).collect();
+            for row in rows {
+                let _ = (row.text("name"), row.integer("name"), row.entry("ports", "name"));
+                assert!(tables.named("Bridge", row.set("ports")).count() <= row.set("ports").len());
+            }
+            let _ = crate::switch::Ovs::of(&tables);
+        });
+    }
 }
