@@ -104,6 +104,7 @@ impl Inners {
             direction,
             seq: seq.wrapping_add(u32::from(syn)),
             payload,
+            missing: 0,
             multicast: inner.dst.is_some_and(is_group),
         };
         let verdict = dissector.packet(&segment, sink);

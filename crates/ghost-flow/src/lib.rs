@@ -22,6 +22,7 @@ mod key;
 mod lists;
 mod live;
 mod names;
+mod segments;
 mod table;
 mod tcp;
 

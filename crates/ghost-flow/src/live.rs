@@ -17,6 +17,7 @@ use crate::inner::{Inners, is_group};
 use crate::key::{Key, Place};
 use crate::lists::Class;
 use crate::names::Kept;
+use crate::segments::Measure;
 use crate::tcp::{ACK, SYN, Track};
 
 const TCP: u8 = 6;
@@ -36,6 +37,8 @@ pub(crate) struct Live {
     pub(crate) reported: Timestamp,
     pub(crate) dissector: Option<Dissector>,
     pub(crate) track: Track,
+    /// The longest payload of one packet, by side: what a segment of a super-frame holds.
+    steps: [u16; 2],
     pub(crate) kept: Kept,
     pub(crate) inners: Option<Box<Inners>>,
     /// Distinct addresses that this sender's ARP messages asked for.
@@ -89,6 +92,7 @@ impl Live {
             touched: ts.0,
             reported: ts,
             track: Track::default(),
+            steps: [0; 2],
             kept: Kept::default(),
             inners: None,
             arp_targets: None,
@@ -106,24 +110,30 @@ impl Live {
     }
 
     /// Takes one packet into account.
-    pub(crate) fn count(
-        &mut self,
-        &FrameAt { ts, wire_len, .. }: &FrameAt,
-        p: &Packet<'_>,
-        direction: Direction,
-    ) {
+    pub(crate) fn count(&mut self, at: &FrameAt, p: &Packet<'_>, direction: Direction) {
+        let ts = at.ts;
+        let measure = Measure::of(at, p);
+        let packets = measure.packets;
         let f = &mut self.features;
         let side = match direction {
             Direction::ToServer => &mut f.to_server,
             Direction::ToClient => &mut f.to_client,
         };
-        side.packets += 1;
-        side.bytes += u64::from(wire_len);
-        side.payload_bytes += p.payload.len() as u64;
+        side.packets += u64::from(packets);
+        side.bytes += measure.bytes;
+        side.payload_bytes += u64::from(measure.payload);
         if f.sizes.count > 0 {
             f.gaps_us.add(ts.ns_since(f.last) / 1000);
         }
-        f.sizes.add(u64::from(wire_len));
+        let step = &mut self.steps[usize::from(direction == Direction::ToClient)];
+        let cut = measure.cut((*step).into());
+        *step = (*step).max(u16::try_from(cut.step).unwrap_or(u16::MAX));
+        if packets > 1 {
+            let others = u64::from(packets - 1);
+            f.sizes = merged(&f.sizes, &same(cut.full.into(), others));
+            f.gaps_us = merged(&f.gaps_us, &same(0, others));
+        }
+        f.sizes.add(cut.last.into());
         f.first = f.first.min(ts);
         f.last = f.last.max(ts);
         f.fragments += u32::from(p.fragment.is_some());
@@ -132,7 +142,7 @@ impl Live {
         match p.transport {
             Transport::Tcp { seq, flags, .. } => {
                 let tcp = f.tcp.get_or_insert_default();
-                self.track.segment(tcp, direction, (seq, flags, p.payload.len()), ts);
+                self.track.segment(tcp, direction, (seq, flags), (measure.payload, cut.step), ts);
             }
             Transport::Icmp { kind, code } if f.icmp.is_none() => f.icmp = Some((kind, code)),
             _ => {}
@@ -377,11 +387,17 @@ fn fingerprint(p: &Packet<'_>) -> u128 {
         text[50..54].copy_from_slice(&fragment.id.to_be_bytes());
         text[54..58].copy_from_slice(&fragment.offset.to_be_bytes());
     }
-    let length = u32::try_from(p.payload.len()).unwrap_or(u32::MAX);
-    text[58..62].copy_from_slice(&length.to_be_bytes());
+    text[58..62].copy_from_slice(&p.payload_len().to_be_bytes());
     let head = &p.payload[..p.payload.len().min(64)];
     text[64..64 + head.len()].copy_from_slice(head);
     xxh3_128(&text[..64 + head.len()])
+}
+
+/// One number, `count` times.
+fn same(value: u64, count: u64) -> Stats {
+    #[expect(clippy::cast_precision_loss, reason = "statistics, not accounts")]
+    let mean = value as f64;
+    Stats { count, min: value, max: value, mean, m2: 0.0 }
 }
 
 /// Two streams of numbers as one.

@@ -23,6 +23,7 @@ use crate::key::Place;
 use crate::lists::{Class, Lists};
 use crate::live::{Live, is_tcp};
 use crate::names::{Budget, Ear};
+use crate::segments::Measure;
 use crate::tcp::{ACK, SYN};
 
 /// Hears of every record. All of it is called on the packet's way: be quick.
@@ -136,13 +137,16 @@ impl FlowTable {
 
     /// Takes in one frame; may end records that have been quiet too long.
     pub fn frame(&mut self, at: &FrameAt, p: &Packet<'_>, sink: &mut impl FlowSink) {
-        let &FrameAt { ts, wire_len, .. } = at;
-        self.counters.packets += 1;
-        self.counters.bytes += u64::from(wire_len);
+        let measure = Measure::of(at, p);
+        self.counters.packets += u64::from(measure.packets);
+        self.counters.bytes += measure.bytes;
+        let missing = measure.missing(p);
+        let told = Packet { payload_missing: missing, ..*p };
+        let p = if p.payload_missing == missing { p } else { &told };
         self.counters.malformed += u64::from(p.malformed);
-        self.turn_clock(ts, sink);
+        self.turn_clock(at.ts, sink);
         let Some(place) = Place::of(p, at.port.bridge) else {
-            self.counters.unparsed += 1;
+            self.counters.unparsed += u64::from(measure.packets);
             return;
         };
         if p.fragment.is_some() {
@@ -391,6 +395,7 @@ impl FlowTable {
             direction: datagram.direction,
             seq: 0,
             payload: &datagram.payload,
+            missing: 0,
             multicast: live.multicast,
         };
         let mut ear = Ear {
@@ -543,6 +548,7 @@ impl FlowTable {
                 direction,
                 seq: seq.wrapping_add(u32::from(flags & SYN != 0)),
                 payload: p.payload,
+                missing: p.payload_missing,
                 multicast,
             };
             follow(&mut live.dissector, &segment, &mut ear);
@@ -633,7 +639,8 @@ fn follow<S: FlowSink>(
 /// Whether this is a datagram's first fragment, to be read with the rest of it. Tunnels are read
 /// by their first fragment alone.
 fn waits(p: &Packet<'_>) -> bool {
-    p.fragment.is_some_and(|f| f.more && f.offset == 0)
+    p.payload_missing == 0
+        && p.fragment.is_some_and(|f| f.more && f.offset == 0)
         && matches!(p.transport, Transport::Udp { .. })
         && p.inner.is_none()
 }

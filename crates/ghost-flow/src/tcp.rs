@@ -27,7 +27,8 @@ impl Track {
         &mut self,
         tcp: &mut Tcp,
         direction: Direction,
-        (seq, flags, length): (u32, u8, usize),
+        (seq, flags): (u32, u8),
+        (length, step): (u32, u32),
         ts: Timestamp,
     ) {
         let side = usize::from(direction == Direction::ToClient);
@@ -38,14 +39,19 @@ impl Track {
         self.handshake(tcp, direction, flags, ts);
         tcp.state = next_state(tcp, flags);
 
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
         let end = seq.wrapping_add(length).wrapping_add(u32::from(flags & SYN != 0));
         let ahead = end.wrapping_sub(self.next[side]).cast_signed() > 0;
+        // Of a super-frame that goes on where the last one ended, what it repeats.
+        let repeated = self.next[side].wrapping_sub(seq);
+        if self.known[side] && ahead && step > 1 && flags & SYN == 0 && repeated < length {
+            tcp.retransmissions = tcp.retransmissions.saturating_add(repeated / step);
+        }
         if !self.known[side] || ahead || flags & SYN != 0 {
             self.next[side] = end;
             self.known[side] = flags & RST == 0;
         } else if length > 1 {
-            tcp.retransmissions = tcp.retransmissions.saturating_add(1);
+            let segments = length.div_ceil(step.max(1)).max(1);
+            tcp.retransmissions = tcp.retransmissions.saturating_add(segments);
         }
     }
 
@@ -96,16 +102,16 @@ mod tests {
     use super::*;
     use Direction::{ToClient, ToServer};
 
-    fn run(segments: &[(Direction, u32, u8, usize)]) -> Tcp {
+    fn run(segments: &[(Direction, u32, u8, u32)]) -> Tcp {
         let (mut track, mut tcp) = (Track::default(), Tcp::default());
         for (i, (direction, seq, flags, length)) in segments.iter().enumerate() {
             let ts = Timestamp(i64::try_from(i).unwrap() * 1_000_000);
-            track.segment(&mut tcp, *direction, (*seq, *flags, *length), ts);
+            track.segment(&mut tcp, *direction, (*seq, *flags), (*length, *length), ts);
         }
         tcp
     }
 
-    const OPENED: [(Direction, u32, u8, usize); 3] =
+    const OPENED: [(Direction, u32, u8, u32); 3] =
         [(ToServer, 100, SYN, 0), (ToClient, 900, SYN | ACK, 0), (ToServer, 101, ACK, 0)];
 
     #[test]

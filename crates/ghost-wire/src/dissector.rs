@@ -51,6 +51,8 @@ pub struct Segment<'a> {
     /// TCP sequence number of the first payload octet, else 0.
     pub seq: u32,
     pub payload: &'a [u8],
+    /// Octets behind `payload` that were sent and not captured.
+    pub missing: u32,
     /// Sent to a group or to everybody.
     pub multicast: bool,
 }
@@ -102,6 +104,8 @@ const KNOWN: [u8; 2] = [1, 2];
 const LOST: [u8; 2] = [4, 8];
 /// The capture showed payload that nobody claimed.
 const SIGNED: u8 = 16;
+/// What comes next in that direction follows octets that were not captured.
+const HOLE: [u8; 2] = [32, 64];
 
 /// Ports from here on are drawn by chance: they say nothing of who uses them.
 const DYNAMIC_PORTS: u16 = 49_152;
@@ -223,6 +227,19 @@ impl Dissector {
             self.flags |= KNOWN[side];
             self.next[side] = p.seq.wrapping_add(len);
             self.contiguous(p, p.payload, true, sink);
+            self.skip(p, side);
+            return;
+        }
+        if self.flags & HOLE[side] != 0 && p.seq == self.next[side] {
+            self.flags &= !HOLE[side];
+            self.next[side] = p.seq.wrapping_add(len);
+            if self.phase == Phase::Stream && self.flags & LOST[side] == 0 {
+                self.gap(p, side, sink);
+            } else {
+                self.memo.skip[side] = 0;
+                self.contiguous(p, p.payload, false, sink);
+            }
+            self.skip(p, side);
             return;
         }
         let ahead = p.seq.wrapping_sub(self.next[side]).cast_signed();
@@ -235,6 +252,7 @@ impl Dissector {
             let fresh = p.payload.get(old as usize..).unwrap_or_default();
             self.contiguous(p, fresh, false, sink);
             self.release(p, side, sink);
+            self.skip(p, side);
         } else if self.phase == Phase::Stream && self.flags & LOST[side] == 0 {
             self.hold(p, side, sink);
         } else {
@@ -242,6 +260,16 @@ impl Dissector {
             self.memo.skip[side] = 0;
             self.next[side] = p.seq.wrapping_add(len);
             self.contiguous(p, p.payload, false, sink);
+            self.skip(p, side);
+        }
+    }
+
+    /// Octets that were not captured will not come: the next segment stands behind them.
+    fn skip(&mut self, p: &Segment<'_>, side: usize) {
+        let end = p.seq.wrapping_add(u32::try_from(p.payload.len()).unwrap_or(u32::MAX));
+        if p.missing > 0 && self.next[side] == end {
+            self.next[side] = end.wrapping_add(p.missing);
+            self.flags |= HOLE[side];
         }
     }
 

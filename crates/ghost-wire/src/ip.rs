@@ -55,6 +55,7 @@ pub(crate) fn v4<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], depth: u8) {
         return;
     };
     packet.payload_cut = total > bytes.len();
+    packet.payload_missing = missing(total, bytes.len());
     let place = u16::from_be_bytes([f0, f1]);
     let (more, offset) = (place & 0x2000 != 0, u32::from(place & 0x1fff) * 8);
     if more || offset != 0 {
@@ -90,6 +91,7 @@ pub(crate) fn v6<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], depth: u8) {
     // A length of 0 is a jumbogram or a super-frame of segmentation offload.
     let body = if length == 0 { rest } else { rest.get(..length).unwrap_or(rest) };
     packet.payload_cut = length > rest.len();
+    packet.payload_missing = missing(length, rest.len());
     match next {
         6 | 17 | 58 => transport::of_protocol(packet, *next, body, depth),
         _ => extensions(packet, *next, body, length == 0, depth),
@@ -142,6 +144,7 @@ fn extensions<'a>(
                     // It counts this header too.
                     let left = (total as usize).saturating_sub(length);
                     packet.payload_cut = left > body.len();
+                    packet.payload_missing = missing(left, body.len());
                     body = body.get(..left).unwrap_or(body);
                 }
                 next = *following;
@@ -172,6 +175,11 @@ fn extensions<'a>(
             _ => return transport::of_protocol(packet, next, body, depth),
         }
     }
+}
+
+/// Octets that a length tells of and that were not captured.
+fn missing(told: usize, captured: usize) -> u32 {
+    u32::try_from(told.saturating_sub(captured)).unwrap_or(u32::MAX)
 }
 
 /// The jumbo payload option of a hop-by-hop header.

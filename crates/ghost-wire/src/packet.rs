@@ -46,6 +46,13 @@ pub struct Packet<'a> {
     pub payload: &'a [u8],
     /// The transport header said more payload than was captured.
     pub payload_cut: bool,
+    /// Octets of it that headers tell of and that were not captured; of a super-frame of more than
+    /// 64 KiB no header tells.
+    pub payload_missing: u32,
+    /// Octets of the frame before `payload`; all of the frame where nothing is left for it.
+    pub head_len: u32,
+    /// `payload` ends where the captured octets end, and no header says that it should.
+    pub open_end: bool,
     /// Present where the outermost IP packet is a fragment.
     pub fragment: Option<Fragment>,
     /// The innermost encapsulated flow, where there is one.
@@ -122,6 +129,12 @@ pub struct Inner {
 }
 
 impl Packet<'_> {
+    /// Octets above the transport header, captured or not.
+    #[must_use]
+    pub fn payload_len(&self) -> u32 {
+        u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.payload_missing)
+    }
+
     /// A packet of which nothing is known yet.
     pub(crate) const EMPTY: Packet<'static> = Packet {
         macs: None,
@@ -132,6 +145,9 @@ impl Packet<'_> {
         transport: Transport::None,
         payload: &[],
         payload_cut: false,
+        payload_missing: 0,
+        head_len: 0,
+        open_end: false,
         fragment: None,
         inner: None,
         arp: None,

@@ -22,5 +22,18 @@ pub fn parse(link: LinkType, frame: &[u8]) -> Packet<'_> {
     } else {
         link::any(&mut packet, link, frame, 0);
     }
+    // The payload is a slice of the frame, or nothing at all.
+    let whole = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    packet.head_len = match packet.payload {
+        [] => whole,
+        payload => {
+            let before = (payload.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize);
+            u32::try_from(before).map_or(whole, |before| before.min(whole))
+        }
+    };
+    packet.open_end = packet.ip.is_none()
+        && !packet.payload.is_empty()
+        && packet.payload_missing == 0
+        && packet.payload.as_ptr_range().end == frame.as_ptr_range().end;
     packet
 }

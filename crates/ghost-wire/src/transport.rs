@@ -74,9 +74,15 @@ fn udp<'a>(packet: &mut Packet<'a>, body: &'a [u8], depth: u8) {
             rest
         }
         _ => match rest.get(..length - 8) {
-            Some(payload) => payload,
+            Some(payload) => {
+                packet.payload_missing = 0;
+                payload
+            }
             None => {
                 packet.payload_cut = true;
+                // A first fragment's length tells of the others too: IP knows its own part.
+                let told = u32::try_from(length - 8 - rest.len()).unwrap_or(u32::MAX);
+                packet.payload_missing = packet.payload_missing.min(told);
                 rest
             }
         },

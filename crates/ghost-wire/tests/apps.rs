@@ -60,6 +60,7 @@ fn apps(capture: &str) -> (BTreeMap<&'static str, u32>, Told) {
             direction,
             seq,
             payload: p.payload,
+            missing: 0,
             multicast: false,
         };
         *verdict = Some(dissector.packet(&segment, &mut told));

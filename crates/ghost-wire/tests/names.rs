@@ -71,7 +71,8 @@ fn read(file: &str) -> Told {
         let flow = flows.entry(key).or_default();
         let multicast = key.2.is_multicast();
         let (src_port, dst_port, payload) = (key.1, key.3, packet.payload);
-        let segment = Segment { proto, src_port, dst_port, direction, seq, payload, multicast };
+        let segment =
+            Segment { proto, src_port, dst_port, direction, seq, payload, missing: 0, multicast };
         flow.packet(&segment, &mut told);
     }
     told

@@ -21,7 +21,16 @@ impl Told {
 }
 
 fn segment(direction: Direction, seq: u32, payload: &[u8]) -> Segment<'_> {
-    Segment { proto: 6, src_port: 40_000, dst_port: 445, direction, seq, payload, multicast: false }
+    Segment {
+        proto: 6,
+        src_port: 40_000,
+        dst_port: 445,
+        direction,
+        seq,
+        payload,
+        missing: 0,
+        multicast: false,
+    }
 }
 
 /// An SMB 2 request of `command`, 84 octets long.

@@ -12,6 +12,7 @@ const WITHOUT_LLC: u16 = 0x0100;
 pub(crate) fn of_length<'a>(packet: &mut Packet<'a>, length: u16, bytes: &'a [u8], depth: u8) {
     let body = bytes.get(..usize::from(length)).unwrap_or(bytes);
     packet.payload_cut = body.len() < usize::from(length);
+    packet.payload_missing = u32::from(length).saturating_sub(body.len() as u32);
     bare(packet, body, depth);
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn over_ethernet<'a>(packet: &mut Packet<'a>, bytes: &'a [u8], depth:
     }
     let length = usize::from(u16::from_be_bytes([*high, *low]));
     packet.payload_cut = rest.len() < length;
+    packet.payload_missing = length.saturating_sub(rest.len()) as u32;
     frame(packet, rest.get(..length).unwrap_or(rest), depth);
 }
 

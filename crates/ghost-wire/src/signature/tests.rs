@@ -209,6 +209,7 @@ fn run(tcp: bool, port: u16, packets: &[(Direction, Vec<u8>)]) -> (crate::Verdic
             direction: *direction,
             seq: if tcp { next[side] } else { 0 },
             payload,
+            missing: 0,
             multicast: false,
         };
         next[side] = next[side].wrapping_add(payload.len() as u32);
@@ -517,6 +518,7 @@ fn any_sequence_of_payloads_is_survived() {
                         direction: if *back { ToClient } else { ToServer },
                         seq: u32::from(*seq),
                         payload,
+                        missing: 0,
                         multicast: false,
                     },
                     &mut told,
