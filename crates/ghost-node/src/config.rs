@@ -1,19 +1,29 @@
 //! What an operator may set: plain fields, each with its default.
 //!
 //! [`Config`] is what the daemon runs on. Where its values come from (built in, a file, the
-//! environment, the command line) is told by its settings; names, words and meanings of the keys
+//! environment, the command line) is told by [`Settings`]; names, words and meanings of the keys
 //! stand once, in a table, from which the shipped example and the reference in the documents are
 //! made.
 //!
 //! **Invariant:** a configuration that was checked contradicts nothing in itself; whether the host
 //! has what it asks for is found out by those who use it.
 
+mod keys;
+mod settings;
+mod show;
+mod units;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ghost_embed::Profile;
 use ghost_flow::FlowConfig;
-use ghost_host::{Mode, Wish};
+use ghost_host::{Mode, Sources, Wish};
+
+pub use keys::{Key, Reload, keys};
+pub use settings::{ConfigError, Origin, Settings, Value};
+pub use show::{example, reference};
+pub use units::{bytes, bytes_in_words, nanoseconds, nanoseconds_in_words};
 
 /// Where the configuration is looked for when nobody names another file.
 pub const DEFAULT_FILE: &str = "/etc/ghostbridge/ghostbridge.toml";
@@ -45,6 +55,7 @@ pub struct Config {
     /// The file of words for groups of hosts; `None`: the usual ones.
     pub tags: Option<PathBuf>,
     pub tap: Tap,
+    pub ovs: Ovs,
     pub flow: Flow,
     pub packet: Packet,
     pub log: Log,
@@ -61,6 +72,13 @@ pub struct Tap {
     pub ring_bytes: Option<u64>,
     /// The attach helper's socket; `None`: systemd's where it is, else a helper of our own.
     pub helper: Option<PathBuf>,
+}
+
+/// Where Open vSwitch is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ovs {
+    /// Its database's socket; `None`: the usual places.
+    pub socket: Option<PathBuf>,
 }
 
 /// When flows end, and how many are kept open.
@@ -143,6 +161,12 @@ impl Config {
     #[must_use]
     pub fn wish(&self) -> Wish {
         Wish { interfaces: self.interfaces.clone(), mode: self.mode }
+    }
+
+    /// Where the host is asked what it has.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        Sources { ovs_socket: self.ovs.socket.clone() }
     }
 
     /// The flow table's own configuration; `hash_seed` is to be one that nobody can guess.

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::render::Output;
 
-/// The network bridge that remembers: import captures, ask in plain words.
+/// The network bridge that remembers: enable it, ask in plain words.
 #[derive(Debug, Parser)]
 #[command(
     name = "ghostbridge",
@@ -58,10 +58,9 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "DIR", env = "GHOSTBRIDGE_MODEL_DIR")]
     #[arg(value_parser = folder(), help_heading = GLOBAL)]
     pub(crate) model_dir: Option<PathBuf>,
-    /// How much meaning the machine can pay for
-    #[arg(long, global = true, value_enum, default_value = "balanced", help_heading = GLOBAL)]
-    #[arg(env = "GHOSTBRIDGE_PROFILE")]
-    pub(crate) profile: Precision,
+    /// How much meaning the machine can pay for [default: balanced]
+    #[arg(long, global = true, value_enum, help_heading = GLOBAL, env = "GHOSTBRIDGE_PROFILE")]
+    pub(crate) profile: Option<Precision>,
     /// File that names groups of hosts, for words such as "production servers"
     ///
     /// Default: tags.toml in the data folder, then /etc/ghostbridge/tags.toml.
@@ -82,6 +81,16 @@ pub(crate) enum Precision {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Remember what passes the bridges of this host, until told to stop
+    Run(Run),
+    /// Remove every trace of ours from the kernel and from Open vSwitch
+    Detach,
+    /// Show the configuration, or an example of one
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Load and attach for the daemon; it starts this by itself
+    #[command(name = "attach-helper", hide = true)]
+    AttachHelper(AttachHelper),
     /// Read captures (pcap, pcapng; plain, gz or zst) into the log and the index
     Import(Import),
     /// Ask in plain words
@@ -119,8 +128,95 @@ pub(crate) enum Command {
 impl Command {
     /// Whether files that it makes are of the data folder, and not somebody's own.
     pub(crate) fn keeps_data(&self) -> bool {
-        !matches!(self, Command::Man { .. } | Command::Completions { .. })
+        !matches!(
+            self,
+            Command::Man { .. }
+                | Command::Completions { .. }
+                | Command::Config(_)
+                | Command::Detach
+                | Command::AttachHelper(_)
+        )
     }
+}
+
+#[derive(Debug, Default, Args)]
+#[command(
+    after_help = "With no argument at all every Open vSwitch and Linux bridge is found and tapped, \
+    else the interface of\nthe default route. The kernel goes on forwarding; when this ends, nothing \
+    else does.\nExamples:\n  ghostbridge run\n  ghostbridge run -i br0 -- not port 22\n  \
+    ghostbridge run --mode ghost-fast -i eth1 -i eth2"
+)]
+pub(crate) struct Run {
+    /// Bridge or interface to tap; may be given several times
+    #[arg(short = 'i', long = "interface", value_name = "NAME")]
+    pub(crate) interfaces: Vec<String>,
+    /// How frames are come by [default: ghost]
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<TapMode>,
+    /// Tap nothing: log, index and API alone
+    #[arg(long, conflicts_with_all = ["interfaces", "mode"])]
+    pub(crate) no_tap: bool,
+    /// What becomes an event [default: flow]
+    #[arg(long, value_enum)]
+    pub(crate) granularity: Option<Grain>,
+    /// Configuration [default: /etc/ghostbridge/ghostbridge.toml where it is]
+    #[arg(short = 'c', long = "config", value_name = "FILE", env = "GHOSTBRIDGE_CONFIG")]
+    #[arg(value_parser = folder())]
+    pub(crate) config: Option<PathBuf>,
+    /// Check the configuration, and end
+    #[arg(short = 'T', long = "test")]
+    pub(crate) check: bool,
+    /// Only packets that match these BPF filter words
+    #[arg(last = true, value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttachHelper {
+    /// Serve the connection on standard input
+    #[arg(long)]
+    pub(crate) serve: bool,
+    /// Keep what packet sockets take
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// How frames are come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TapMode {
+    /// The kernel forwards; a copy comes up
+    Ghost,
+    /// One program forwards between two ports and copies
+    GhostFast,
+    /// User space forwards between two ports
+    Inline,
+    /// Open vSwitch copies, for ports that tc can't see
+    Mirror,
+}
+
+/// What becomes an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Grain {
+    /// Each flow
+    Flow,
+    /// Each packet as well
+    Packet,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print what was configured
+    Show {
+        /// Print every key, with who said its value
+        #[arg(long)]
+        effective: bool,
+        /// Configuration [default: /etc/ghostbridge/ghostbridge.toml where it is]
+        #[arg(short = 'c', long = "config", value_name = "FILE", env = "GHOSTBRIDGE_CONFIG")]
+        #[arg(value_parser = folder())]
+        config: Option<PathBuf>,
+    },
+    /// Print a file that holds every key with its default, commented out
+    Example,
 }
 
 #[derive(Debug, Args)]

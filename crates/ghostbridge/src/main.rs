@@ -5,10 +5,15 @@
 
 mod cli;
 mod commands;
+mod helper;
 mod host;
+mod notify;
 mod outcome;
 mod place;
+mod privileges;
 mod render;
+mod settings;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -44,9 +44,9 @@ impl Place {
     /// The full model, wherever it lies, in the profile asked for.
     pub(crate) fn models(&self) -> Models {
         let profile = match self.profile {
-            Precision::Fast => Profile::Fast,
-            Precision::Balanced => Profile::Balanced,
-            Precision::High => Profile::High,
+            Some(Precision::Fast) => Profile::Fast,
+            Some(Precision::Balanced) | None => Profile::Balanced,
+            Some(Precision::High) => Profile::High,
         };
         Models { dirs: self.model_dirs(), profile }
     }

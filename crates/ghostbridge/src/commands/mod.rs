@@ -1,11 +1,15 @@
 //! One file a command; each prints its data to standard output and its talk to standard error.
 
 mod ask;
+mod attach_helper;
+mod config;
+mod detach;
 mod doctor;
 mod import;
 mod index;
 mod log;
 mod manual;
+mod run;
 mod status;
 
 use crate::cli::{Cli, Command, IndexCommand};
@@ -15,6 +19,10 @@ use crate::outcome::{Done, Failed};
 pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
     let place = &cli.place;
     match cli.command {
+        Command::Run(asked) => run::run(place, &asked),
+        Command::Detach => detach::run(),
+        Command::Config(asked) => config::run(place, asked),
+        Command::AttachHelper(asked) => attach_helper::run(&asked),
         Command::Import(asked) => import::run(place, asked),
         Command::Query(asked) => ask::query(place, asked),
         Command::Flows(asked) => ask::flows(place, asked),

@@ -1,0 +1,240 @@
+//! `run`: the daemon, from the configuration to the drain.
+//!
+//! In this order: the configuration is read and checked; the attach helper is started while that
+//! is still permitted; every privilege is given up; then log, taps and API are opened. What comes
+//! after is waiting for signals, and for the watchdog's hour.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghost_node::api::{self, ApiConfig};
+use ghost_node::config::{Config, Settings};
+use ghost_node::daemon::{Daemon, DaemonError, DaemonHost, FrameSource, Status, Stopped};
+use ghost_node::{Clock, DataDir, RealClock};
+use jiff::tz::TimeZone;
+
+use crate::cli::{Place, Run};
+use crate::helper::Helper;
+use crate::notify::Notify;
+use crate::outcome::{Done, Failed, counted, say};
+use crate::render::safe_text;
+use crate::signals::{Signals, Wanted};
+use crate::{host, privileges, settings};
+
+/// How often the line of status is renewed.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// How long the start waits for its ports before it says what it taps.
+const PORTS_WAIT: Duration = Duration::from_secs(3);
+
+/// Runs the command.
+pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
+    let settings = settings::of_run(place, asked)?;
+    let place = settings::place_of(&settings, place);
+    if asked.check {
+        place.tags()?;
+        say("the configuration can be run");
+        return Ok(Done::Well);
+    }
+    let notify = Notify::from_environment();
+    let signals = Signals::catch()?;
+    let data = place.data();
+    let config = settings.config.clone();
+    let api_config = api_config(&config, &data);
+    let source = if config.tap.enabled {
+        FrameSource::Helper(Box::new(Helper::find(&config)?))
+    } else {
+        FrameSource::None
+    };
+    if let Some(folder) = api_config.socket.parent().filter(|f| *f == Path::new(RUN_FOLDER)) {
+        host::open_folder(folder)?;
+    }
+    privileges::join_group(&config.api.group)?;
+    privileges::keep_only(rustix::thread::CapabilitySet::empty())?;
+    let host = Arc::new(ProgramHost { random: host::random_id()? });
+    let daemon = Daemon::start(config, &data, place.models(), source, host).map_err(failed)?;
+    let served = api::serve(api_config, Arc::new(daemon.clone()));
+    let served = match served {
+        Ok(served) => served,
+        Err(error) => {
+            daemon.stop();
+            return Err(Failed::caused(error));
+        }
+    };
+    tell_start(&daemon, &settings, &data, &signals);
+    notify.ready(&line(&daemon.status()));
+    let mut running = Running { daemon: &daemon, settings, asked, place: &place, notify: &notify };
+    running.until_stopped(&signals);
+    notify.stopping();
+    say("stopping: draining what is under way");
+    served.shutdown();
+    tell_end(&daemon.stop())
+}
+
+/// What the daemon asks of the program.
+#[derive(Debug)]
+struct ProgramHost {
+    random: [u8; 16],
+}
+
+impl DaemonHost for ProgramHost {
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(RealClock)
+    }
+
+    fn random_id(&self) -> [u8; 16] {
+        self.random
+    }
+
+    fn say(&self, words: &str) {
+        say(safe_text(words));
+    }
+
+    fn time_zone(&self) -> TimeZone {
+        TimeZone::system()
+    }
+}
+
+struct Running<'a> {
+    daemon: &'a Daemon,
+    settings: Settings,
+    asked: &'a Run,
+    place: &'a Place,
+    notify: &'a Notify,
+}
+
+impl Running<'_> {
+    fn until_stopped(&mut self, signals: &Signals) {
+        let tick = self.notify.interval().unwrap_or(STATUS_EVERY).min(STATUS_EVERY);
+        let mut since_status = Duration::ZERO;
+        loop {
+            match signals.wait(tick) {
+                Wanted::Stop => return,
+                Wanted::Reload => self.reload(),
+                Wanted::Nothing => {}
+            }
+            if self.daemon.alive() {
+                self.notify.alive();
+            }
+            since_status += tick;
+            if since_status >= STATUS_EVERY {
+                since_status = Duration::ZERO;
+                self.notify.status(&line(&self.daemon.status()));
+            }
+        }
+    }
+
+    /// Takes the file anew: all that can be taken while running, or nothing.
+    fn reload(&mut self) {
+        self.notify.reloading(RealClock.monotonic_ns());
+        let told = match self.reloaded() {
+            Ok(told) => told,
+            Err(why) => format!("not reloaded, the old configuration holds: {why}"),
+        };
+        say(safe_text(&told));
+        self.notify.ready(&told);
+    }
+
+    fn reloaded(&mut self) -> Result<String, String> {
+        let new = settings::of_run(self.place, self.asked).map_err(|e| e.message().to_owned())?;
+        let done = self.daemon.reload(new.config.clone()).map_err(|e| e.to_string())?;
+        let later = self.settings.needs_restart(&new);
+        self.settings = new;
+        let mut told = match done.applied.is_empty() {
+            true => "reloaded: nothing changed".to_owned(),
+            false => format!("reloaded: {}", done.applied.join(", ")),
+        };
+        if !later.is_empty() {
+            told += &format!("; after a restart: {}", later.join(", "));
+        }
+        Ok(told)
+    }
+}
+
+/// Where sockets of the system's own daemon are.
+const RUN_FOLDER: &str = "/run/ghostbridge";
+
+fn api_config(config: &Config, data: &DataDir) -> ApiConfig {
+    let in_data = data.root().join("state/api.sock");
+    let of_system = data.root() == Path::new("/var/lib/ghostbridge");
+    let socket = match &config.api.socket {
+        Some(socket) => socket.clone(),
+        None if of_system => PathBuf::from(RUN_FOLDER).join("api.sock"),
+        None => in_data.clone(),
+    };
+    ApiConfig {
+        link: (socket != in_data).then_some(in_data),
+        socket,
+        group: Some(config.api.group.clone()).filter(|group| !group.is_empty()),
+        metrics_listen: config.metrics.listen.map(|address| address.to_string()),
+    }
+}
+
+fn failed(error: DaemonError) -> Failed {
+    match error {
+        DaemonError::Filter(_) => Failed::usage(error),
+        other => Failed::caused(other),
+    }
+}
+
+/// A few lines: what was found, what is tapped, where it is logged, how to ask.
+fn tell_start(daemon: &Daemon, settings: &Settings, data: &DataDir, signals: &Signals) {
+    let mut status = daemon.status();
+    if settings.config.tap.enabled {
+        let step = Duration::from_millis(50);
+        let mut waited = Duration::ZERO;
+        while !status.ports.iter().any(|port| port.attached) && waited < PORTS_WAIT {
+            std::thread::sleep(step);
+            waited += step;
+            status = daemon.status();
+        }
+        let _ = signals;
+        if !status.ports.iter().any(|port| port.attached) {
+            say("tapping nothing yet; ports are tapped as they come");
+        }
+        for (number, bridge) in status.bridges.iter().enumerate() {
+            let ports: Vec<_> = status
+                .ports
+                .iter()
+                .filter(|port| usize::from(port.bridge) == number && port.attached)
+                .map(|port| port.name.as_str())
+                .collect();
+            if !ports.is_empty() {
+                let of = format!("{bridge}: {}", ports.join(", "));
+                say(format_args!("tapping   {} ({})", safe_text(&of), status.mode));
+            }
+        }
+    } else {
+        say("tapping   nothing, as asked for");
+    }
+    for warning in &status.warnings {
+        say(format_args!("warning   {}", safe_text(warning)));
+    }
+    say(format_args!("logging   {}", safe_text(&data.root().join("log").display().to_string())));
+    say("asking    ghostbridge query WORDS, ghostbridge flows -f, ghostbridge status");
+}
+
+/// The state in one line.
+fn line(status: &Status) -> String {
+    let ports = status.ports.iter().filter(|port| port.attached).count() as u64;
+    let lost = status.loss.ring_frames + status.loss.queue_packets + status.loss.log_packets;
+    format!(
+        "{} tapped, {:.0} packets/s, {} open, {} logged, {lost} packets lost",
+        counted(ports, "port"),
+        status.traffic.packets_per_s,
+        counted(status.flows.open, "flow"),
+        counted(status.log.events, "event"),
+    )
+}
+
+fn tell_end(stopped: &Stopped) -> Result<Done, Failed> {
+    for trouble in &stopped.trouble {
+        say(safe_text(trouble));
+    }
+    say(format_args!(
+        "stopped; {} ended, the log is durable to line {}",
+        counted(stopped.flows_ended, "open flow"),
+        stopped.durable
+    ));
+    Ok(if stopped.trouble.is_empty() { Done::Well } else { Done::Nothing })
+}
