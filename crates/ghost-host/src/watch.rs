@@ -22,8 +22,8 @@ use std::time::Duration;
 const WAITING_MAX: usize = 256;
 /// How soon a lost switch is tried again: at first, and at last.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
-/// A switch's message that has begun to come is given so long to come whole.
-const WHOLE: Duration = Duration::from_millis(50);
+/// Updates of the switch's that are taken in before what they amount to is told.
+const AT_ONCE: u32 = 256;
 
 /// That something changed, and what, for the log; the answer to each is to take stock again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,12 +269,16 @@ impl Switch {
     /// Until the connection is lost (true) or the watch is to end (false).
     fn follow(&self, mut client: crate::ovsdb::Client, mut tables: crate::ovsdb::Tables) -> bool {
         let mut told = Ovs::of(&tables);
+        // Updates may have come with the first state, and stand in the client, not in the socket.
+        let mut more = true;
         loop {
-            if !self.teller.wait(&[&client], None) {
+            if !self.teller.wait(&[&client], more.then_some(Duration::ZERO)) {
                 return false;
             }
-            loop {
-                match client.receive(WHOLE) {
+            more = true;
+            for _ in 0..AT_ONCE {
+                // What has not come whole is waited for above.
+                match client.receive(Duration::ZERO) {
                     Ok(Some(update)) => {
                         if !tables.apply(&update) {
                             // Connecting anew gives a replica that is right again.
@@ -282,7 +286,10 @@ impl Switch {
                             return true;
                         }
                     }
-                    Ok(None) => break,
+                    Ok(None) => {
+                        more = false;
+                        break;
+                    }
                     Err(_) => return true,
                 }
             }
