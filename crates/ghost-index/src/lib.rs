@@ -1,8 +1,9 @@
 //! Logged lines to points: the embedded engine and an in-memory oracle.
 //!
-//! A logged line becomes [terms](Term) and numbers; a [`Request`] filters by clauses over them,
-//! scores by shape and by weighted clauses, and gets [hits](Hit) back with their [`Position`] in
-//! the log, where the line itself is read. [`EmbeddedIndex`] keeps partitions on disk that follow
+//! A logged line becomes [terms](Term) and numbers, packets of one shape, flow and minute together
+//! one [point](Point); a [`Request`] filters by clauses over them, scores by shape and by weighted
+//! clauses, and gets [hits](Hit) back with their [`Position`] in the log, where the line itself is
+//! read. [`EmbeddedIndex`] keeps partitions on disk that follow
 //! the log's segments; [`OracleIndex`] does the same in memory by obvious code, and answers for the
 //! log's tail. [`ShapeStore`] holds every shape's vector and finds the nearest by an exact scan.
 //!
@@ -26,16 +27,19 @@ mod store;
 mod sys;
 mod term;
 mod text;
+mod together;
 mod top;
 mod walk;
+mod window;
 
 pub use digest::ContentDigest;
 pub use embedded::{EachLine, EmbeddedIndex, LineSource};
 pub use error::IndexError;
 pub use oracle::OracleIndex;
-pub use request::{Clause, Hit, Measure, Order, Position, Request, Response};
+pub use request::{Clause, Hit, Measure, Order, Point, Position, Request, Response, Tally};
 pub use shapes::{ShapeRow, ShapeStore};
 pub use term::{Kind, Term};
+pub use together::Together;
 
 use ghost_event::{Seq, Timestamp};
 
@@ -78,7 +82,8 @@ pub trait Index {
     /// The engine failed; what was committed before stands.
     fn commit(&mut self) -> Result<(), IndexError>;
 
-    /// The last committed line.
+    /// The last committed line. Behind it lies what is not committed yet, and an open window of
+    /// packets, which no commit takes in.
     fn indexed_to(&self) -> Seq;
 
     /// The best hits among what is committed.
@@ -87,7 +92,13 @@ pub trait Index {
     /// The request holds too much. Damage is told in the response, not here.
     fn search(&self, request: &Request) -> Result<Response, IndexError>;
 
-    /// What the index holds, read from the index itself.
+    /// What the packets of each of `points` amount to, as far as the index has them.
+    ///
+    /// # Errors
+    /// A partition cannot be read.
+    fn tally(&self, points: &[Point]) -> Result<Vec<Tally>, IndexError>;
+
+    /// What the index holds, read from the index itself, an open window of packets with it.
     ///
     /// # Errors
     /// A partition cannot be read.

@@ -16,6 +16,10 @@ pub(crate) const WAITING_BYTES_MAX: usize = 8 << 20;
 /// A sync comes after this many events, however low.
 pub(crate) const SYNC_EVENTS: u32 = 256;
 
+/// But that many events sync no sooner than this after the last sync: a hundred thousand events a
+/// second would else be four hundred syncs, and the disk would set the pace.
+pub(crate) const SYNC_PAUSE_NS: u64 = 100_000_000;
+
 /// Readers take this much at a time.
 pub(crate) const READ_BYTES: usize = 2 << 20;
 

@@ -22,7 +22,7 @@ use crate::error::{LogError, no_space};
 use crate::head::{Head, HeadFile};
 use crate::imports::Imports;
 use crate::layout::Layout;
-use crate::limits::{LogConfig, SYNC_EVENTS, WAITING_BYTES_MAX, WRITE_BYTES, sync_delay_ns};
+use crate::limits::{LogConfig, SYNC_EVENTS, SYNC_PAUSE_NS, WAITING_BYTES_MAX, WRITE_BYTES, sync_delay_ns};
 use crate::proof;
 use crate::reader::Position;
 use crate::recover::{self, Recovery, Remembered, Shapes};
@@ -47,6 +47,8 @@ pub struct Log {
     pending: u32,
     pending_prio: Option<Priority>,
     deadline_ns: Option<u64>,
+    /// When the last sync ended.
+    synced_ns: u64,
     bulk: bool,
     /// Why nothing more is taken.
     refused: Option<String>,
@@ -135,6 +137,7 @@ impl Log {
             pending: 0,
             pending_prio: None,
             deadline_ns: None,
+            synced_ns: 0,
             bulk: config.bulk,
             refused: None,
             full_at: None,
@@ -317,6 +320,7 @@ impl Log {
         if let Err(e) = self.file.sync() {
             return Err(self.refuse("sync", &e));
         }
+        self.synced_ns = self.clock.monotonic_ns();
         self.durable = self.chain.head;
         if let Some(heads) = &mut self.head_file {
             // A witness that lags is still true.
@@ -495,7 +499,12 @@ impl Log {
                 return self.sync();
             }
             if self.pending >= SYNC_EVENTS && self.full_at.is_none() {
-                return self.unless_full(Log::sync);
+                let soonest = self.synced_ns.saturating_add(SYNC_PAUSE_NS);
+                // Asked for once in so many events: a clock costs as much as a short line.
+                if self.pending % SYNC_EVENTS == 0 && self.clock.monotonic_ns() >= soonest {
+                    return self.unless_full(Log::sync);
+                }
+                self.deadline_ns = Some(self.deadline_ns.map_or(soonest, |at| at.min(soonest)));
             }
             if self.pending_prio.is_none_or(|p| p < prio) {
                 let due = self.clock.monotonic_ns().saturating_add(sync_delay_ns(prio));

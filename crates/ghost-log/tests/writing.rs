@@ -9,7 +9,7 @@ use common::*;
 use ghost_event::line::{ImportNote, ImportState, LINE_BYTES_MAX, LineKind, View};
 use ghost_event::{Digest, Priority, ShapeId, Tier};
 use ghost_log::{Log, LogConfig, LogError, LogReader, Proven, proof, stats_on};
-use ghost_world::{Clock as _, Disk as _, Fault, RealClock, SimDisk};
+use ghost_world::{Clock as _, Disk as _, Fault, RealClock, SimClock, SimDisk};
 
 #[test]
 fn each_line_names_the_leaf_of_the_line_before() {
@@ -158,10 +158,16 @@ fn a_low_event_does_not_put_off_a_high_one() {
 #[test]
 fn many_low_events_share_a_sync_and_bulk_needs_none() {
     let sim = SimDisk::new();
-    let (mut log, _) = open(&sim, config(1 << 20)).unwrap();
+    let clock = Arc::new(SimClock::new(0));
+    let (mut log, _) =
+        Log::open_on(disk_of(&sim), Path::new(DATA), config(1 << 20), clock.clone()).unwrap();
     let before = sim.syncs();
-    fill(&mut log, 0, 300).unwrap();
-    assert_eq!(sim.syncs(), before + 1, "one for 256 events");
+    fill(&mut log, 0, 3000).unwrap();
+    assert_eq!(sim.syncs(), before, "however many, not within 100 ms of the last sync");
+    assert_eq!(log.tick(0).unwrap(), Some(100_000_000), "but then");
+    clock.pass(100_000_000);
+    fill(&mut log, 3000, 3300).unwrap();
+    assert_eq!(sim.syncs(), before + 1, "one for 256 events and more");
     log.set_bulk(true).unwrap();
     fill(&mut log, 300, 2000).unwrap();
     assert_eq!(sim.syncs(), before + 1);

@@ -9,6 +9,10 @@ pub trait Clock: Debug + Send + Sync {
     fn wall_ns(&self) -> i64;
     /// Nanoseconds since boot, sleep included; never goes back while the machine is up.
     fn monotonic_ns(&self) -> u64;
+    /// Nanoseconds since boot, sleep left out: the clock by which the kernel stamps frames.
+    fn uptime_ns(&self) -> u64 {
+        self.monotonic_ns()
+    }
     /// Names this boot of the machine; empty where nothing tells.
     fn boot_id(&self) -> String;
 }
@@ -24,9 +28,11 @@ impl Clock for RealClock {
     }
 
     fn monotonic_ns(&self) -> u64 {
-        let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let (s, ns) = (u64::try_from(t.tv_sec).unwrap_or(0), u64::try_from(t.tv_nsec).unwrap_or(0));
-        s.saturating_mul(1_000_000_000).saturating_add(ns)
+        since_boot(rustix::time::ClockId::Boottime)
+    }
+
+    fn uptime_ns(&self) -> u64 {
+        since_boot(rustix::time::ClockId::Monotonic)
     }
 
     fn boot_id(&self) -> String {
@@ -34,6 +40,12 @@ impl Clock for RealClock {
             .map(|id| id.trim().to_owned())
             .unwrap_or_default()
     }
+}
+
+fn since_boot(clock: rustix::time::ClockId) -> u64 {
+    let t = rustix::time::clock_gettime(clock);
+    let (s, ns) = (u64::try_from(t.tv_sec).unwrap_or(0), u64::try_from(t.tv_nsec).unwrap_or(0));
+    s.saturating_mul(1_000_000_000).saturating_add(ns)
 }
 
 /// Clocks that stand still until they are moved.
