@@ -2,7 +2,7 @@
 
 use ghost_event::Seq;
 use ghost_index::{EmbeddedIndex, Index, IndexError, LineSource, Position};
-use ghost_log::{Line, Lines, LogReader};
+use ghost_log::{Line, Lines, LogError, LogReader};
 
 use crate::writer::WriterError;
 
@@ -31,6 +31,11 @@ impl LineSource for Source<'_> {
 pub(crate) fn place(line: &Line<'_>) -> Position {
     let at = line.position;
     Position { segment: at.segment, offset: at.offset, len: at.len }
+}
+
+/// The line that stands at a place.
+pub(crate) fn read(reader: &LogReader, at: Position) -> Result<Vec<u8>, LogError> {
+    reader.read_at(ghost_log::Position { segment: at.segment, offset: at.offset, len: at.len })
 }
 
 /// Makes an index fit a log whose last line is `head`; says what had to be done.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ghost_event::line::{ImportNote, ImportState};
-use ghost_event::{Seq, Timestamp};
+use ghost_event::{Features, Seq, Timestamp};
 use ghost_flow::FlowConfig;
 use ghost_index::IndexError;
 use ghost_wire::filter::Filter;
@@ -24,7 +24,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::lane::{self, Batch, LaneConfig};
 use crate::limits::{HASH_BYTES, JOBS_MAX, LANE_BATCHES_MAX};
-use crate::writer::{Known, Writer, WriterError};
+use crate::pen::Known;
+use crate::writer::{Writer, WriterError};
 use crate::{DataDir, Models};
 
 /// What to import, and how.
@@ -114,6 +115,24 @@ pub trait Host: Sync {
     fn say(&self, words: &str);
 }
 
+/// Where an import is written: a log of our own, or the daemon's.
+pub(crate) trait Journal {
+    type Error;
+    /// What is known of a capture with this content.
+    fn known(&mut self, sha256: &str) -> Result<Known, Self::Error>;
+    /// Logs a note of the import journal; its line's number.
+    fn note(&mut self, note: &ImportNote<'_>) -> Result<Seq, Self::Error>;
+    /// Logs the features behind the first `skip`, of the capture `file`, whose import the line
+    /// `begin` began.
+    fn features(
+        &mut self,
+        features: Vec<Features>,
+        skip: usize,
+        file: &str,
+        begin: Seq,
+    ) -> Result<(), Self::Error>;
+}
+
 /// What a lane is given, and what the writer hears from it.
 struct Lane {
     path: PathBuf,
@@ -171,7 +190,7 @@ pub fn run(data: &DataDir, options: &Options, host: &dyn Host) -> Result<Report,
         let mut session = Session {
             writer: &mut writer,
             host,
-            described: describe(options),
+            described: describe(options.no_idle_timeout, options.updates_s, &options.filter),
             again: options.again,
             read: &read,
             total: (total > 0).then_some(total),
@@ -193,12 +212,11 @@ pub fn run(data: &DataDir, options: &Options, host: &dyn Host) -> Result<Report,
 }
 
 /// The texts that must be equal for an interrupted import to be completed by this one.
-fn describe(options: &Options) -> String {
+pub(crate) fn describe(no_idle_timeout: bool, updates_s: Option<u64>, filter: &str) -> String {
     format!(
-        "v1 no_idle_timeout={} updates_s={} filter={}",
-        options.no_idle_timeout,
-        options.updates_s.unwrap_or(0),
-        options.filter.trim()
+        "v1 no_idle_timeout={no_idle_timeout} updates_s={} filter={}",
+        updates_s.unwrap_or(0),
+        filter.trim()
     )
 }
 
@@ -234,18 +252,28 @@ fn run_lane(
         Err(error) => return drop(hash.send(Err(error))),
     };
     if lane::is_stream(path) {
-        let hasher = Arc::new(Mutex::new(Sha256::new()));
-        let tee = Box::new(Tee { input, hasher: Arc::clone(&hasher) });
-        let sha256 = || match hasher.lock() {
-            Ok(hasher) => hex(&hasher.clone().finalize()),
-            Err(_) => String::new(),
-        };
-        return drop(lane::run(tee, config, batches, read, sha256));
+        return drop(run_stream(input, config, batches, read));
     }
     thread::scope(|scope| {
         scope.spawn(|| drop(hash.send(hash_file(path))));
         drop(lane::run(input, config, batches, read, String::new));
     });
+}
+
+/// Runs a lane over what can be read but once, and hashes it meanwhile.
+pub(crate) fn run_stream(
+    input: Box<dyn Read + Send>,
+    config: &LaneConfig,
+    batches: &Sender<Batch>,
+    read: &AtomicU64,
+) -> Result<(), lane::Abandoned> {
+    let hasher = Arc::new(Mutex::new(Sha256::new()));
+    let tee = Box::new(Tee { input, hasher: Arc::clone(&hasher) });
+    let sha256 = || match hasher.lock() {
+        Ok(hasher) => hex(&hasher.clone().finalize()),
+        Err(_) => String::new(),
+    };
+    lane::run(tee, config, batches, read, sha256)
 }
 
 /// Hashes what is read.
@@ -272,16 +300,6 @@ struct Session<'a> {
     again: bool,
     read: &'a AtomicU64,
     total: Option<u64>,
-}
-
-/// How the log takes one capture.
-enum Begin {
-    /// Leaving out as many events as are logged already; the `import` line that began it.
-    From {
-        skip: u64,
-        begin: Seq,
-    },
-    Refused(String),
 }
 
 impl Session<'_> {
@@ -318,82 +336,128 @@ impl Session<'_> {
                 Err(_) => return Ok(None),
             }
         }
-        let (mut skip, begin) = match self.begin(&report)? {
-            Begin::From { skip, begin } => (skip, begin),
+        let begun = match begin(self.writer, &report, &self.described, self.again)? {
+            Begin::From(begun) => begun,
             Begin::Refused(why) => {
                 report.error = Some(why);
                 report.refused = true;
                 return Ok(Some(report));
             }
         };
-        for batch in &lane.batches {
+        let begin = begun.begin;
+        let on = || {
             self.host.progress(self.read.load(Ordering::Relaxed), self.total);
-            if self.host.stop_wanted() {
-                return Ok(None);
-            }
-            match batch {
-                Batch::Features(features) => {
-                    for flow in &features {
-                        if skip > 0 {
-                            skip -= 1;
-                        } else {
-                            self.writer.flow(flow, &report.file, begin)?;
-                        }
-                    }
-                }
-                Batch::Done(counts) => {
-                    if !counts.sha256.is_empty() {
-                        report.sha256 = counts.sha256;
-                    }
-                    report.packets = counts.packets;
-                    report.bytes = counts.bytes;
-                    report.flows = counts.flows;
-                    report.events = counts.events;
-                    report.unparsed = counts.unparsed;
-                    report.error = counts.error;
-                    let note = note(&report, &self.described, ImportState::End, begin);
-                    self.writer.note_import(&note)?;
-                    return Ok(Some(report));
-                }
-            }
+            !self.host.stop_wanted()
+        };
+        match take_in(self.writer, &lane.batches, begun, &mut report, &self.described, on)? {
+            Taken::All => return Ok(Some(report)),
+            Taken::Stopped => return Ok(None),
+            Taken::Abandoned => {}
         }
         if let Ok(Err(error)) = lane.hash.try_recv() {
             report.error = Some(format!("can't be read: {error}"));
             let note = note(&report, &self.described, ImportState::End, begin);
-            self.writer.note_import(&note)?;
+            self.writer.note(&note)?;
             return Ok(Some(report));
         }
         // A lane that ends without a word was abandoned.
         Ok(None)
     }
+}
 
-    /// Asks the journal about a capture, and begins it where it is new.
-    fn begin(&mut self, report: &FileReport) -> Result<Begin, WriterError> {
-        if !self.again && !report.sha256.is_empty() {
-            match self.writer.known(&report.sha256)? {
-                Known::No => {}
-                Known::Complete { file, begin } => {
-                    return Ok(Begin::Refused(format!(
-                        "was imported already (as {file}, line {begin} of the log); use --again \
-                         to have its events twice"
-                    )));
-                }
-                Known::Begun { events, options, begin } if options == self.described => {
-                    return Ok(Begin::From { skip: events, begin });
-                }
-                Known::Begun { events, options, .. } => {
-                    return Ok(Begin::Refused(format!(
-                        "an import of it with other options ({options}) was interrupted after \
-                         {events} events; use the same options to complete it, or --again to \
-                         import it anew"
-                    )));
-                }
+/// An import that was begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    /// Events that are logged already.
+    pub(crate) skip: u64,
+    /// The `import` line that began it.
+    pub(crate) begin: Seq,
+}
+
+/// How the log takes one capture.
+pub(crate) enum Begin {
+    From(Begun),
+    Refused(String),
+}
+
+/// Asks the journal about a capture, and begins it where it is new.
+pub(crate) fn begin<J: Journal>(
+    journal: &mut J,
+    report: &FileReport,
+    described: &str,
+    again: bool,
+) -> Result<Begin, J::Error> {
+    if !again && !report.sha256.is_empty() {
+        match journal.known(&report.sha256)? {
+            Known::No => {}
+            Known::Complete { file, begin } => {
+                return Ok(Begin::Refused(format!(
+                    "was imported already (as {file}, line {begin} of the log); use --again \
+                     to have its events twice"
+                )));
+            }
+            Known::Begun { events, options, begin } if options == described => {
+                return Ok(Begin::From(Begun { skip: events, begin }));
+            }
+            Known::Begun { events, options, .. } => {
+                return Ok(Begin::Refused(format!(
+                    "an import of it with other options ({options}) was interrupted after \
+                     {events} events; use the same options to complete it, or --again to \
+                     import it anew"
+                )));
             }
         }
-        let note = note(report, &self.described, ImportState::Begin, 0);
-        let begin = self.writer.note_import(&note)?;
-        Ok(Begin::From { skip: 0, begin })
     }
+    let begin = journal.note(&note(report, described, ImportState::Begin, 0))?;
+    Ok(Begin::From(Begun { skip: 0, begin }))
+}
+
+/// How a lane's batches came to their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    All,
+    /// `on` said no.
+    Stopped,
+    /// The lane ended without a word.
+    Abandoned,
+}
+
+/// Logs a lane's batches and the note of its end; `on` is asked before each whether to go on.
+pub(crate) fn take_in<J: Journal>(
+    journal: &mut J,
+    batches: &Receiver<Batch>,
+    begun: Begun,
+    report: &mut FileReport,
+    described: &str,
+    mut on: impl FnMut() -> bool,
+) -> Result<Taken, J::Error> {
+    let Begun { mut skip, begin } = begun;
+    for batch in batches {
+        if !on() {
+            return Ok(Taken::Stopped);
+        }
+        match batch {
+            Batch::Features(features) => {
+                let left_out = usize::try_from(skip).unwrap_or(usize::MAX).min(features.len());
+                skip -= left_out as u64;
+                journal.features(features, left_out, &report.file, begin)?;
+            }
+            Batch::Done(counts) => {
+                if !counts.sha256.is_empty() {
+                    report.sha256 = counts.sha256;
+                }
+                report.packets = counts.packets;
+                report.bytes = counts.bytes;
+                report.flows = counts.flows;
+                report.events = counts.events;
+                report.unparsed = counts.unparsed;
+                report.error = counts.error;
+                journal.note(&note(report, described, ImportState::End, begin))?;
+                return Ok(Taken::All);
+            }
+        }
+    }
+    Ok(Taken::Abandoned)
 }
 
 fn note<'n>(

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::Sender;
 use ghost_detect::Detector;
 use ghost_event::{Behaviours, EndReason, Features, Subject, Timestamp};
-use ghost_flow::{FlowConfig, FlowSink, FlowTable};
+use ghost_flow::{FlowConfig, FlowSink, FlowTable, Seen};
 use ghost_tap::CaptureFile;
 use ghost_wire::filter::Filter;
 use ghost_wire::{LearnedFrom, LinkType};
@@ -61,13 +61,15 @@ pub(crate) fn run(
 ) -> Result<(), Abandoned> {
     let mut counts = LaneCounts::default();
     let mut table = FlowTable::new(config.flow.clone());
-    let mut collector = Collector {
+    let mut sink = Judged {
         detector: Detector::new(ghost_detect::Limits::default()),
-        batch: Vec::with_capacity(BATCH_FEATURES_MAX),
-        out,
-        flows: 0,
-        events: 0,
-        abandoned: false,
+        out: Collector {
+            batch: Vec::with_capacity(BATCH_FEATURES_MAX),
+            out,
+            flows: 0,
+            events: 0,
+            abandoned: false,
+        },
     };
     let mut told = 0;
     match CaptureFile::open(input) {
@@ -87,19 +89,20 @@ pub(crate) fn run(
                 continue;
             }
             counts.bytes += u64::from(frame.wire_len);
-            table.packet(Timestamp(frame.ts), frame.wire_len, &packet, &mut collector);
+            table.packet(Timestamp(frame.ts), frame.wire_len, &packet, &mut sink);
             if counts.packets % 1024 == 0 {
                 let now = capture.bytes_read();
                 read_bytes.fetch_add(now - told, Ordering::Relaxed);
                 told = now;
-                if collector.abandoned {
+                if sink.out.abandoned {
                     return Err(Abandoned);
                 }
             }
         },
         Err(error) => counts.error = Some(error.to_string()),
     }
-    table.finish(EndReason::Shutdown, &mut collector);
+    table.finish(EndReason::Shutdown, &mut sink);
+    let mut collector = sink.out;
     collector.flush();
     if collector.abandoned {
         return Err(Abandoned);
@@ -159,27 +162,19 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Joins the flow table to the detectors and gathers what they finish.
-struct Collector<'a> {
-    detector: Detector,
-    batch: Vec<Features>,
-    out: &'a Sender<Batch>,
-    flows: u64,
-    events: u64,
-    abandoned: bool,
+/// Hears of judged records.
+pub(crate) trait Out {
+    fn ended(&mut self, flow: Features);
+    fn packet(&mut self, _flow: &Features, _seen: &Seen<'_>) {}
 }
 
-impl Collector<'_> {
-    fn flush(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let full = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_FEATURES_MAX));
-        self.abandoned |= self.out.send(Batch::Features(full)).is_err();
-    }
+/// Joins the flow table to the detectors.
+pub(crate) struct Judged<O> {
+    pub(crate) detector: Detector,
+    pub(crate) out: O,
 }
 
-impl FlowSink for Collector<'_> {
+impl<O: Out> FlowSink for Judged<O> {
     fn started(&mut self, flow: &Features) {
         self.detector.started(flow);
     }
@@ -198,12 +193,41 @@ impl FlowSink for Collector<'_> {
         self.detector.learned(address, name, source, at);
     }
 
+    fn packet(&mut self, flow: &Features, seen: &Seen<'_>) {
+        self.out.packet(flow, seen);
+    }
+
     fn settling(&mut self, flow: &Features) {
         self.detector.settling(flow);
     }
 
     fn ended(&mut self, mut flow: Features) {
         self.detector.ended(&mut flow);
+        self.out.ended(flow);
+    }
+}
+
+/// Gathers what a lane finishes.
+struct Collector<'a> {
+    batch: Vec<Features>,
+    out: &'a Sender<Batch>,
+    flows: u64,
+    events: u64,
+    abandoned: bool,
+}
+
+impl Collector<'_> {
+    fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let full = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_FEATURES_MAX));
+        self.abandoned |= self.out.send(Batch::Features(full)).is_err();
+    }
+}
+
+impl Out for Collector<'_> {
+    fn ended(&mut self, flow: Features) {
         self.events += 1;
         if flow.subject == Subject::Flow && flow.end != EndReason::Update {
             self.flows += 1;

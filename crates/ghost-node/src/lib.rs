@@ -10,6 +10,7 @@
 
 pub mod adopt;
 pub mod api;
+mod ask;
 pub mod config;
 pub mod daemon;
 mod follow;
@@ -19,6 +20,7 @@ pub mod limits;
 pub mod metrics;
 mod models;
 mod paths;
+mod pen;
 pub mod store;
 mod tags;
 mod writer;

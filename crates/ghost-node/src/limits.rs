@@ -1,5 +1,7 @@
 //! Every limit of the node, each with its reason.
 
+use std::time::Duration;
+
 /// Features a lane hands over at once: large enough that the queue's lock is rare, small enough
 /// that a full queue of them stays under 16 MiB.
 pub const BATCH_FEATURES_MAX: usize = 256;
@@ -28,3 +30,103 @@ pub const HASH_BYTES: usize = 1 << 20;
 pub const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
 const _: () = assert!(BATCH_FEATURES_MAX * LANE_BATCHES_MAX * 1024 <= 16 * 1024 * 1024);
+
+// The daemon.
+
+/// Commands that wait for the writer: batches of a quarter of a second at full rate, and below
+/// 32 MiB of them. Full: the tap thread waits [`TAP_PATIENCE`], imports wait on.
+pub const WRITER_QUEUE_MAX: usize = 96;
+
+/// Flow records in one batch of the tap thread.
+pub const LIVE_FEATURES_MAX: usize = 128;
+
+/// Packet events in one batch of the tap thread.
+pub const LIVE_PACKETS_MAX: usize = 512;
+
+/// A batch goes to the writer at this age, however small: an event is in the log 100 ms after it
+/// ended, and half of that is the writer's.
+pub const LIVE_BATCH_NS: u64 = 40_000_000;
+
+/// How long the tap thread waits for a full writer before it drops a batch and counts it: rings
+/// hold some seconds, and an empty ring is worth more than a stubborn batch.
+pub const TAP_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Frames of one poll: some hundred microseconds, so that questions and clocks come in between.
+pub const POLL_FRAMES_MAX: u32 = 256;
+
+/// The tap thread's sleep after the first empty poll, doubled with each up to the last. At 0.5 ms
+/// an idle poll costs 2.6 % of a core, at 10 ms 0.2 %.
+pub const POLL_SLEEP_MIN: Duration = Duration::from_micros(500);
+pub const POLL_SLEEP_MAX: Duration = Duration::from_millis(10);
+
+/// How often the flow table is told the time where frames do not, and counters are gathered.
+pub const HOUSEKEEPING_NS: u64 = 100_000_000;
+
+/// Losses in rings become a note at most this often.
+pub const GAP_NOTE_NS: u64 = 1_000_000_000;
+
+/// A wall clock that moved by more than this against the monotonic one was set, not steered.
+pub const CLOCK_STEP_NS: i64 = 100_000_000;
+
+/// Wishes that wait for the tap thread.
+pub const TAP_CONTROL_MAX: usize = 16;
+
+/// Slots of the flow table that are gone through between two polls for a question.
+pub const OPEN_SLICE: u32 = 512;
+
+/// Open flows that one question looks at closely, the first that pass its simple conditions:
+/// 25 MiB and a fifth of a second.
+pub const OPEN_FLOWS_MAX: usize = 16_384;
+
+/// How long a question waits for the open flows; then it is answered without the rest, and says so.
+pub const OPEN_PATIENCE: Duration = Duration::from_millis(600);
+
+/// How long a question waits for the writer to hand out what it holds.
+pub const FLUSH_PATIENCE: Duration = Duration::from_millis(400);
+
+/// The index commits when its oldest uncommitted line is this old,
+pub const INDEX_AGE_NS: u64 = 10_000_000_000;
+/// or this old while questions are asked,
+pub const INDEX_AGE_ASKED_NS: u64 = 2_000_000_000;
+/// or when so many lines wait: what a question would else have to read is bounded by it.
+pub const INDEX_WAITING_LINES: u64 = 100_000;
+pub const INDEX_WAITING_ASKED_LINES: u64 = 10_000;
+
+/// So long after a question the next one is expected.
+pub const ASKED_NS: u64 = 30_000_000_000;
+
+/// Lines that the index takes in at once, between two looks whether a question waits.
+pub const INDEX_STEP_LINES: u64 = 256;
+
+/// The index looks for new lines this often while there are any; the writer wakes it before where
+/// much has come.
+pub const INDEX_LOOK: Duration = Duration::from_millis(250);
+
+/// Imports through the daemon at the same time.
+pub const IMPORTS_MAX: u64 = 8;
+
+/// Batches of one import that wait in the writer's queue.
+pub const IMPORT_BATCHES_WAITING: usize = 4;
+
+/// Shapes that wait for the full model; a further one keeps its fast vector until the next start.
+pub const REFINE_QUEUE_MAX: usize = 4096;
+
+/// After a log error, this long until the log is opened anew.
+pub const LOG_RETRY_NS: u64 = 2_000_000_000;
+
+/// Counters of ports are kept in `state/` this often, for the note about the time without us.
+pub const STATE_NS: u64 = 5_000_000_000;
+
+/// Samples for rates, and the time between two.
+pub const RATE_SAMPLES: usize = 6;
+pub const RATE_SAMPLE_NS: u64 = 500_000_000;
+
+/// How long a stop may take altogether, and how long any one thread is waited for.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Ports whose names are kept, gone ones included.
+pub const PORTS_MAX: usize = 4096;
+
+const _: () = assert!(WRITER_QUEUE_MAX * LIVE_FEATURES_MAX * 1024 <= 32 * 1024 * 1024);
+const _: () = assert!(INDEX_WAITING_ASKED_LINES < TAIL_LINES_MAX);
+const _: () = assert!(IMPORT_BATCHES_WAITING * IMPORTS_MAX as usize <= WRITER_QUEUE_MAX);

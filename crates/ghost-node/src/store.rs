@@ -5,17 +5,18 @@
 
 use std::path::PathBuf;
 
-use ghost_embed::{Embed, ModelError, QueryEncoder};
+use ghost_embed::ModelError;
 use ghost_event::Seq;
 use ghost_event::line::{ImportState, LineKind, View};
 pub use ghost_index::Status;
 use ghost_index::{EmbeddedIndex, Index, IndexError, OracleIndex};
 pub use ghost_log::{Head, Proven, VerifyOptions, verify};
 use ghost_log::{LogError, LogReader, LogStats};
+use ghost_query::Sources;
 pub use ghost_query::{Answer, KEYS, QueryError, Tags};
-use ghost_query::{Ask, Like, Part, Sources};
 use jiff::Zoned;
 
+use crate::ask::{Asking, Encoder};
 use crate::follow::{self, Source};
 use crate::limits::TAIL_LINES_MAX;
 use crate::{DataDir, Models};
@@ -43,9 +44,7 @@ pub struct Store {
     now: Zoned,
     /// What the reader of an answer must know of the index itself.
     notes: Vec<String>,
-    models: Models,
-    encoder: Option<QueryEncoder>,
-    model_missing: Option<String>,
+    encoder: Encoder,
 }
 
 impl std::fmt::Debug for Store {
@@ -134,76 +133,40 @@ impl Store {
             tags: Tags::new(tags.tags.clone()),
             now,
             notes,
-            models,
-            encoder: None,
-            model_missing: None,
+            encoder: Encoder::of(models),
         })
     }
 
     /// Answers plain words.
     pub fn query(&mut self, words: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            none => {
-                let model = match self.models.load() {
-                    Ok(model) => Some(Box::new(model) as Box<dyn Embed + Send>),
-                    Err(error) => {
-                        self.model_missing = Some(error.to_string());
-                        None
-                    }
-                };
-                none.insert(QueryEncoder::new(model, self.models.profile))
-            }
-        };
+        let asking = Asking::new(&self.now, &self.tags, limits);
         let sources =
             Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) };
-        let (now, tags) = (limits.now(&self.now), limits.tags(&self.tags));
-        let mut ask = Ask::new(now, tags);
-        ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
-        ask.also = span(limits, now, tags)?;
-        let mut answer = ghost_query::answer(words, &ask, &sources, encoder)?;
-        answer.notes.extend(self.notes.iter().cloned());
-        if answer.notes.iter().any(|n| n == ghost_query::WITHOUT_MODEL) {
-            answer.notes.extend(self.model_missing.clone());
-        }
-        Ok(answer)
+        let answer = asking.query(words, &sources, &mut self.encoder)?;
+        Ok(self.noted(answer))
     }
 
     /// Lists what meets the conditions, oldest first.
     pub fn flows(&self, filters: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let (now, tags) = (limits.now(&self.now), limits.tags(&self.tags));
-        let understood = ghost_query::understand(filters, now, tags)?;
-        if !understood.meaning.is_empty() {
-            return Err(StoreError::NotAFilter(understood.meaning));
-        }
-        let mut ask = Ask::new(now, tags);
-        ask.limit = if limits.hits == 0 { ghost_query::limits::LIMIT_MAX } else { limits.hits };
-        ask.also = span(limits, now, tags)?;
-        ask.by_flow = false;
-        ask.order = ghost_index::Order::Oldest;
-        let mut answer = ghost_query::list(filters, &ask, &self.sources())?;
-        answer.notes.extend(self.notes.iter().cloned());
-        Ok(answer)
+        let asking = Asking::new(&self.now, &self.tags, limits);
+        Ok(self.noted(asking.flows(filters, &self.sources())?))
     }
 
     /// Finds what is like one event.
     pub fn similar(&self, to: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let (now, tags) = (limits.now(&self.now), limits.tags(&self.tags));
-        let mut ask = Ask::new(now, tags);
-        ask.limit = limits.hits;
+        let asking = Asking::new(&self.now, &self.tags, limits);
         let mut line = |at| self.read(at).ok();
-        let mut answer = ghost_query::similar(&Like::parse(to), &ask, &self.sources(), &mut line)?;
+        Ok(self.noted(asking.similar(to, &self.sources(), &mut line)?))
+    }
+
+    fn noted(&self, mut answer: Answer) -> Answer {
         answer.notes.extend(self.notes.iter().cloned());
-        Ok(answer)
+        answer
     }
 
     /// The logged line at a place that a hit named.
     pub fn read(&self, at: ghost_index::Position) -> Result<Vec<u8>, LogError> {
-        self.reader.read_at(ghost_log::Position {
-            segment: at.segment,
-            offset: at.offset,
-            len: at.len,
-        })
+        follow::read(&self.reader, at)
     }
 
     /// How the index stands.
@@ -228,18 +191,8 @@ impl Store {
     }
 }
 
-fn span(limits: &Limits, now: &Zoned, tags: &Tags) -> Result<Vec<Part>, StoreError> {
-    let mut parts = Vec::new();
-    for (key, value) in [("since", &limits.since), ("until", &limits.until)] {
-        if let Some(value) = value {
-            parts.extend(Part::parse(&format!("{key}:{value}"), now, tags)?);
-        }
-    }
-    Ok(parts)
-}
-
 /// What the imports could not take in, in words; `None` where nothing is known to be missing.
-fn lost(reader: &LogReader) -> Result<Option<String>, StoreError> {
+pub(crate) fn lost(reader: &LogReader) -> Result<Option<String>, StoreError> {
     let journal = reader.journal()?;
     let all = journal.all();
     let unparsed: u64 = all.iter().map(|import| import.unparsed).sum();

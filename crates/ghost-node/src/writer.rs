@@ -1,4 +1,4 @@
-//! From features to the log: shape, vector, line; and beside it, from the log to the index.
+//! The import's writer: features to the log, and beside it, from the log to the index.
 //!
 //! The index follows the log by reading it, as a rebuild does: what it holds can't differ from what
 //! a rebuild would make. It is committed at the end; what a stopped import logged is indexed by
@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use ghost_embed::{FieldRows, GLOSSARY_VERSION, Glossary, Refiner, Shape, ShapeCache};
-use ghost_event::line::{self, ImportNote, ImportState, Source, View};
-use ghost_event::{Behaviours, Features, Priority, Seq, ShapeId, Tier};
+use ghost_embed::Refiner;
+use ghost_event::line::{ImportNote, Source};
+use ghost_event::{Features, Priority, Seq, ShapeId, Tier};
 use ghost_index::{EmbeddedIndex, Index, IndexError};
-use ghost_log::{Log, LogConfig, LogError, LogReader};
+use ghost_log::{LogConfig, LogError, LogReader};
 use ghost_world::Clock;
 
 use crate::follow;
-use crate::import::{Host, Options};
+use crate::import::{Host, Journal, Options};
 use crate::limits::{INDEX_COMMIT_LINES, WAKE_LINES};
+use crate::pen::{Known, Pen, Worded};
 use crate::{DataDir, Models, PROGRAM};
 
 /// Why the writer stopped.
@@ -38,13 +39,6 @@ pub enum WriterError {
     Thread(std::io::Error),
 }
 
-/// What the log knows of a capture.
-pub(crate) enum Known {
-    No,
-    Begun { events: u64, options: String, begin: Seq },
-    Complete { file: String, begin: Seq },
-}
-
 /// How an import ended.
 #[derive(Debug, Default)]
 pub(crate) struct Finished {
@@ -55,16 +49,9 @@ pub(crate) struct Finished {
     pub(crate) without_model: Option<String>,
 }
 
-/// A shape's id, tuple and text.
-type Worded = (ShapeId, String, String);
-
 /// The one writer of a data folder.
 pub(crate) struct Writer {
-    log: Log,
-    reader: LogReader,
-    cache: ShapeCache,
-    body: Vec<u8>,
-    shapes_new: u64,
+    pen: Pen,
     lines_since_wake: u32,
     follower: Follower,
     clock: Arc<dyn Clock>,
@@ -90,36 +77,23 @@ impl Writer {
             holder: format!("ghostbridge import, pid {}", std::process::id()),
             ..usual
         };
-        let (log, recovery) = Log::open(data.root(), config, Arc::clone(&clock))?;
+        let profile = options.models.profile;
+        let (pen, recovery) = Pen::open(data, config, profile, Arc::clone(&clock))?;
         if let Some(cut) = &recovery.cut {
             host.say(&format!(
                 "the log's end was torn: {} bytes after line {} were cut",
                 cut.bytes, cut.after_seq
             ));
         }
-        let reader = LogReader::open(data.root());
-        let mut cache = ShapeCache::default();
-        for (id, _) in log.shapes() {
-            cache.remember(id);
-        }
         let mut index = EmbeddedIndex::open(&data.index())?;
-        for note in follow::prepare(&mut index, &reader, log.head().seq)? {
+        for note in follow::prepare(&mut index, pen.reader(), pen.log.head().seq)? {
             host.say(&note);
         }
-        let known: HashSet<ShapeId> = log.shapes().map(|(id, _)| id).collect();
-        let old_fast = index
-            .shapes()
-            .iter()
-            .filter(|row| row.vector.tier == Tier::Fast && !known.contains(&row.id))
-            .map(|row| (row.id, row.tuple.clone(), row.text.clone()))
-            .collect();
+        let known: HashSet<ShapeId> = pen.log.shapes().map(|(id, _)| id).collect();
+        let old_fast = old_fast(&index, &known);
         let follower = Follower::start(index, LogReader::open(data.root()))?;
         Ok(Writer {
-            log,
-            reader,
-            cache,
-            body: Vec::new(),
-            shapes_new: 0,
+            pen,
             lines_since_wake: 0,
             follower,
             clock,
@@ -128,61 +102,14 @@ impl Writer {
         })
     }
 
-    /// What is known of a capture with this content.
-    pub(crate) fn known(&mut self, sha256: &str) -> Result<Known, WriterError> {
-        let Some(record) = self.log.imports().get(sha256) else { return Ok(Known::No) };
-        let begin = record.begin;
-        match record.state {
-            ImportState::Abandoned => Ok(Known::No),
-            ImportState::End => Ok(Known::Complete { file: record.file.clone(), begin }),
-            ImportState::Begin => {
-                let options = record.options.clone();
-                self.log.write()?;
-                Ok(Known::Begun { events: self.reader.events_of_import(begin)?, options, begin })
-            }
-        }
-    }
-
-    /// Logs a note of the import journal; its line's number.
-    pub(crate) fn note_import(&mut self, note: &ImportNote<'_>) -> Result<Seq, WriterError> {
-        Ok(self.log.import(note)?.seq)
-    }
-
-    /// Logs one flow of the capture `file`, whose import the line `begin` began.
-    pub(crate) fn flow(
-        &mut self,
-        flow: &Features,
-        file: &str,
-        begin: Seq,
-    ) -> Result<(), WriterError> {
-        let seen = self.cache.see(flow);
-        if let Some(shape) = &seen.new {
-            self.shapes_new += 1;
-            let vector = FieldRows::embedded().embed_in(shape, self.models.profile.dimensions());
-            shape_body(&mut self.body, seen.id, shape, &vector);
-            self.log.shape(seen.id, &self.body)?;
-        }
-        let priority = priority(flow);
-        self.body.clear();
-        let source = Source { pcap_filename: Some(file), import: Some(begin), ..Source::default() };
-        line::flow_body(&mut self.body, flow, &source, seen.id, priority);
-        self.log.append(priority, Some(seen.id), &self.body)?;
-        self.lines_since_wake += 1;
-        if self.lines_since_wake >= WAKE_LINES {
-            self.lines_since_wake = 0;
-            self.follower.wake();
-        }
-        Ok(())
-    }
-
     /// Makes everything durable and findable, and then lets the full model refine new shapes.
     pub(crate) fn finish(
         mut self,
         host: &dyn Host,
         interrupted: bool,
     ) -> Result<Finished, WriterError> {
-        let mut finished = Finished { shapes_new: self.shapes_new, ..Finished::default() };
-        self.log.sync()?;
+        let mut finished = Finished { shapes_new: self.pen.shapes_new, ..Finished::default() };
+        self.pen.log.sync()?;
         self.follower.commit()?;
         finished.indexed_ns = self.clock.monotonic_ns();
         if interrupted {
@@ -190,7 +117,7 @@ impl Writer {
             return Ok(finished);
         }
         self.refine(host, &mut finished)?;
-        self.log.sync()?;
+        self.pen.log.sync()?;
         self.follower.finish()?;
         Ok(finished)
     }
@@ -201,18 +128,7 @@ impl Writer {
             finished.without_model = Some("no full model was asked for".to_owned());
             return Ok(());
         }
-        let mut todo: Vec<Worded> = self
-            .log
-            .shapes()
-            .filter_map(|(id, body)| {
-                let mut line = body.to_vec();
-                line::close(&mut line, 0, &ghost_event::Digest::ZERO);
-                let view = View::parse(&line).ok()?;
-                let part = view.shape.as_ref()?;
-                let fast = view.vector()?.tier == Tier::Fast;
-                fast.then(|| (id, part.tuple.to_string(), part.text.to_string()))
-            })
-            .collect();
+        let mut todo = self.pen.unrefined();
         todo.append(&mut self.old_fast);
         if todo.is_empty() {
             return Ok(());
@@ -230,30 +146,18 @@ impl Writer {
             Refiner::start(model, self.models.profile, Box::new(move || clock.monotonic_ns()))
                 .map_err(WriterError::Thread)?;
         let mut texts = HashMap::new();
-        for (id, tuple, text) in todo {
-            refiner.take(id, &text, Priority::Low);
-            texts.insert(id, (tuple, text));
+        for worded in todo {
+            refiner.take(worded.id, &worded.text, Priority::Low);
+            texts.insert(worded.id, worded);
         }
         let mut failed = None;
         let model_id = refiner.model_id().to_owned();
         refiner.drain(|refined| {
-            let Some((tuple, text)) = texts.get(&refined.id) else { return };
+            let Some(worded) = texts.get(&refined.id) else { return };
             if failed.is_some() || host.stop_wanted() {
                 return;
             }
-            self.body.clear();
-            line::shape_body(
-                &mut self.body,
-                &line::ShapeLine {
-                    id: refined.id,
-                    tuple,
-                    text,
-                    glossary: GLOSSARY_VERSION,
-                    model: &model_id,
-                    vector: &refined.vector,
-                },
-            );
-            match self.log.state(refined.id, &self.body) {
+            match self.pen.refined(worded, &model_id, &refined.vector) {
                 Ok(()) => finished.shapes_refined += 1,
                 Err(error) => failed = Some(error),
             }
@@ -270,54 +174,50 @@ impl Writer {
     }
 }
 
-fn shape_body(out: &mut Vec<u8>, id: ShapeId, shape: &Shape, vector: &ghost_event::Vector) {
-    out.clear();
-    line::shape_body(
-        out,
-        &line::ShapeLine {
-            id,
-            tuple: &shape.tuple(),
-            text: &Glossary.text(shape),
-            glossary: GLOSSARY_VERSION,
-            model: &format!("field-rows/{:016x}", FieldRows::embedded().digest()),
-            vector,
-        },
-    );
+impl Journal for Writer {
+    type Error = WriterError;
+
+    fn known(&mut self, sha256: &str) -> Result<Known, WriterError> {
+        Ok(self.pen.known(sha256)?)
+    }
+
+    fn note(&mut self, note: &ImportNote<'_>) -> Result<Seq, WriterError> {
+        Ok(self.pen.note_import(note)?)
+    }
+
+    fn features(
+        &mut self,
+        features: Vec<Features>,
+        skip: usize,
+        file: &str,
+        begin: Seq,
+    ) -> Result<(), WriterError> {
+        let source = Source { pcap_filename: Some(file), import: Some(begin), ..Source::default() };
+        for flow in features.iter().skip(skip) {
+            self.pen.flow(flow, &source)?;
+            self.lines_since_wake += 1;
+            if self.lines_since_wake >= WAKE_LINES {
+                self.lines_since_wake = 0;
+                self.follower.wake();
+            }
+        }
+        Ok(())
+    }
 }
 
-/// What an event presses for, by what it was seen to do.
-fn priority(flow: &Features) -> Priority {
-    const PRESSING: Behaviours = Behaviours(
-        Behaviours::BRUTE_FORCE.0
-            | Behaviours::DNS_TUNNEL.0
-            | Behaviours::ICMP_TUNNEL.0
-            | Behaviours::SQL_INJECTION.0
-            | Behaviours::REMOTE_CODE.0
-            | Behaviours::LATERAL_MOVEMENT.0
-            | Behaviours::CREDENTIAL_THEFT.0
-            | Behaviours::REVERSE_SHELL.0
-            | Behaviours::COMMAND_AND_CONTROL.0
-            | Behaviours::INDUSTRIAL_WRITE.0,
-    );
-    const NOTED: Behaviours = Behaviours(
-        Behaviours::PORT_SCAN.0
-            | Behaviours::STEALTH_SCAN.0
-            | Behaviours::SWEEP.0
-            | Behaviours::ARP_SCAN.0
-            | Behaviours::FLOOD.0
-            | Behaviours::AMPLIFICATION.0
-            | Behaviours::BIG_UPLOAD.0
-            | Behaviours::WEB_SCAN.0
-            | Behaviours::CROSS_SITE_SCRIPTING.0
-            | Behaviours::PATH_TRAVERSAL.0,
-    );
-    if flow.behaviours.intersects(PRESSING) {
-        Priority::High
-    } else if flow.behaviours.intersects(NOTED) {
-        Priority::Medium
-    } else {
-        Priority::Low
-    }
+/// Shapes of the index that have only their fast vector and that `known` does not hold.
+pub(crate) fn old_fast(index: &EmbeddedIndex, known: &HashSet<ShapeId>) -> Vec<Worded> {
+    index
+        .shapes()
+        .iter()
+        .filter(|row| row.vector.tier == Tier::Fast && !known.contains(&row.id))
+        .map(|row| Worded {
+            id: row.id,
+            tuple: row.tuple.clone(),
+            text: row.text.clone(),
+            priority: Priority::Low,
+        })
+        .collect()
 }
 
 /// The thread that reads the log into the index.

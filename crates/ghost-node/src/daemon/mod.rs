@@ -10,28 +10,61 @@
 //! and asked from any thread. Frames are never waited for and never wait: what finds no room is
 //! counted, and told by a `gap` line as soon as there is room again.
 
+mod answers;
+mod gap;
+mod indexer;
+mod machine;
+mod open_flows;
+mod pipeline;
+mod ports;
+mod queues;
+mod refine;
+mod session;
+mod shared;
+mod shutdown;
 mod status;
+mod wall;
+mod writer;
 
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{JoinHandle, Thread};
 
+use crossbeam_channel::{Sender, bounded};
 use ghost_event::Seq;
+use ghost_host::{HostError, PlanError};
 use ghost_index::IndexError;
-use ghost_log::LogError;
-use ghost_query::Answer;
-use ghost_tap::live::{LiveFrame, Polled, PortCounters};
+use ghost_log::{LogConfig, LogError};
+use ghost_query::Tags;
+use ghost_tap::live::{LiveFrame, Polled, PortCounters, TapError};
+use ghost_wire::filter::Filter;
 use ghost_world::Clock;
+use jiff::Zoned;
 use jiff::tz::TimeZone;
 
+pub use answers::{Answered, Follow};
 pub use status::{
     Flows, IndexStatus, LogStatus, Loss, ModelStatus, PortStatus, QueueStatus, Status, Traffic,
 };
 
-use crate::config::Config;
+use crate::ask::Encoder;
+use crate::config::{Config, Granularity};
 use crate::import::FileReport;
+use crate::limits::{TAP_CONTROL_MAX, WRITER_QUEUE_MAX};
 use crate::store::{Limits, StoreError};
-use crate::{DataDir, Models};
+use crate::{DataDir, Models, PROGRAM};
+use answers::{Kind, SharedEncoder, TAP_TOLD};
+use gap::Losses;
+use indexer::{Indexer, Searched, Waker};
+use pipeline::{Control, Pipeline};
+use ports::{PortsControl, PortsThread};
+use queues::Queue;
+use refine::SharedModel;
+use session::{Running, Session};
+use shared::Shared;
+use writer::{Command, Opening, Writer};
 
 /// What the daemon asks of the program.
 pub trait DaemonHost: Send + Sync {
@@ -105,12 +138,23 @@ pub enum DaemonError {
     Index(#[from] IndexError),
     #[error("can't start a thread: {0}")]
     Thread(std::io::Error),
-    /// What it was asked for is not there in this version.
-    #[error("{0}")]
-    Unsupported(&'static str),
+    /// The host can't be asked what it has.
+    #[error(transparent)]
+    Host(HostError),
+    /// What was asked for can't be tapped so.
+    #[error(transparent)]
+    Plan(PlanError),
+    /// No attach helper can be had.
+    #[error("no attach helper: {0}")]
+    Helper(std::io::Error),
+    #[error(transparent)]
+    Tap(TapError),
     /// It was told to stop.
     #[error("the daemon is stopping")]
     Stopping,
+    /// A thread did not hear of it in time.
+    #[error("the daemon is too busy; try again")]
+    Busy,
 }
 
 /// What [`Daemon::reload`] did.
@@ -120,27 +164,6 @@ pub struct Reloaded {
     pub applied: Vec<String>,
     /// Keys whose new values hold after a restart.
     pub needs_restart: Vec<String>,
-}
-
-/// An answer, and where the lines of its hits are.
-#[derive(Debug)]
-pub struct Answered {
-    pub answer: Answer,
-    lines: HitLines,
-}
-
-#[derive(Debug, Default)]
-struct HitLines {}
-
-impl Answered {
-    /// The line of hit number `at`; an open flow's is provisional and has no number in the log yet.
-    ///
-    /// # Errors
-    /// The log can't be read there.
-    pub fn line(&self, at: usize) -> Result<Vec<u8>, LogError> {
-        let _ = (&self.lines, at);
-        Err(LogError::NoSuchLine { segment: 0, offset: 0 })
-    }
 }
 
 /// One capture for the daemon to import.
@@ -169,22 +192,10 @@ pub enum ImportError {
     Log(String),
     #[error("too many imports run already; try again when one is done")]
     Busy,
-    #[error("the daemon is stopping; what was imported so far is kept, the same command completes it")]
+    #[error(
+        "the daemon is stopping; what was imported so far is kept, the same command completes it"
+    )]
     Stopping,
-}
-
-/// New lines of the log as they come.
-#[derive(Debug)]
-pub struct Follow {}
-
-impl Follow {
-    /// The lines that came since the last call and meet the conditions; none is no end.
-    ///
-    /// # Errors
-    /// The log can't be read.
-    pub fn next(&mut self) -> Result<Vec<Vec<u8>>, StoreError> {
-        Ok(Vec::new())
-    }
 }
 
 /// How it ended.
@@ -201,7 +212,77 @@ pub struct Stopped {
 /// A handle to the running daemon.
 #[derive(Debug, Clone)]
 pub struct Daemon {
-    status: Arc<Status>,
+    inner: Arc<Inner>,
+}
+
+/// A way to the tap thread that wakes it.
+#[derive(Debug, Clone)]
+pub(crate) struct TapWaker {
+    control: Sender<Control>,
+    thread: Arc<OnceLock<Thread>>,
+}
+
+impl TapWaker {
+    /// Tells it something; false where it did not hear in time.
+    fn tell(&self, control: Control) -> bool {
+        let told = self.control.send_timeout(control, TAP_TOLD).is_ok();
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+        told
+    }
+}
+
+/// What all handles share.
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    host: Arc<dyn DaemonHost>,
+    data: DataDir,
+    profile: ghost_embed::Profile,
+    config: Mutex<Config>,
+    writer: Queue<Command>,
+    tap: TapWaker,
+    ports: Option<Sender<PortsControl>>,
+    index: Waker,
+    searched: Arc<Searched>,
+    encoder: SharedEncoder,
+    running: Running,
+    started_ns: i64,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    stopped: AtomicBool,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Inner({})", self.data.root().display())
+    }
+}
+
+impl Inner {
+    fn tell_tap(&self, control: Control) -> bool {
+        self.tap.tell(control)
+    }
+
+    fn now(&self) -> Zoned {
+        let at = jiff::Timestamp::from_nanosecond(self.clock.wall_ns().into()).unwrap_or_default();
+        at.to_zoned(self.host.time_zone())
+    }
+
+    /// The operator's words for hosts, as they stand in the file now.
+    fn tags(&self) -> Tags {
+        let named = self.config.lock().unwrap_or_else(PoisonError::into_inner).tags.clone();
+        let path = named.unwrap_or_else(|| self.data.tags_file());
+        // A file that can't be read is told when it is needed: its words are then unknown.
+        Tags::new(crate::Tags::read(&path, false).unwrap_or_default().tags)
+    }
+}
+
+fn compile(words: &str) -> Result<Option<Filter>, DaemonError> {
+    match words.trim() {
+        "" => Ok(None),
+        words => Filter::compile(words).map(Some).map_err(DaemonError::Filter),
+    }
 }
 
 impl Daemon {
@@ -216,8 +297,147 @@ impl Daemon {
         source: FrameSource,
         host: Arc<dyn DaemonHost>,
     ) -> Result<Daemon, DaemonError> {
-        let _ = (config, data, models, source, host);
-        Err(DaemonError::Unsupported("the daemon is not built in this version"))
+        let filter = compile(&config.filter)?;
+        let clock = host.clock();
+        let random = host.random_id();
+        let profile = models.profile;
+        let opening = Opening {
+            data: data.clone(),
+            config: LogConfig {
+                segment_bytes: config.log.segment_bytes,
+                log_id: random,
+                program: PROGRAM.to_owned(),
+                holder: format!("ghostbridge run, pid {}", std::process::id()),
+                ..LogConfig::default()
+            },
+            profile,
+            clock: Arc::clone(&clock),
+        };
+        let (pen, recovery) = opening.pen()?;
+        if let Some(cut) = &recovery.cut {
+            host.say(&format!(
+                "the log's end was torn: {} bytes after line {} were cut",
+                cut.bytes, cut.after_seq
+            ));
+        }
+        let shared = Arc::new(Shared::default());
+        shared.epoch.set(recovery.epoch);
+        shared.log_head.set(pen.log.head().seq);
+        shared.log_durable.set(pen.log.durable().seq);
+        shared.texts().log_id = recovery.log_id.clone();
+        let mut threads = Vec::new();
+        let (queue, commands) = Queue::new("writer", WRITER_QUEUE_MAX);
+        let model = SharedModel::new(models);
+        let (refine, thread) = refine::start(
+            model.clone(),
+            profile,
+            Arc::clone(&shared),
+            queue.clone(),
+            Arc::clone(&clock),
+        )
+        .map_err(DaemonError::Thread)?;
+        threads.push(thread);
+        let index = Waker::default();
+        let writer = Writer {
+            opening,
+            pen: Some(pen),
+            shared: Arc::clone(&shared),
+            index: index.clone(),
+            refine: refine.clone(),
+            losses: Losses::default(),
+            retry_ns: 0,
+            due_ns: None,
+            lines: 0,
+            ports: shared.ports(),
+            ports_version: 0,
+        };
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run(&commands))
+            .map_err(DaemonError::Thread)?;
+        threads.push(thread);
+        let searched = Arc::new(Searched::new(data));
+        let indexer = Indexer {
+            searched: Arc::clone(&searched),
+            shared: Arc::clone(&shared),
+            clock: Arc::clone(&clock),
+            data: data.clone(),
+            refine: Some(refine),
+        };
+        threads.push(indexer.start(&index).map_err(DaemonError::Thread)?);
+        let (control, wishes) = bounded(TAP_CONTROL_MAX);
+        let tap = TapWaker { control, thread: Arc::default() };
+        let (frames, helpers) = match source {
+            FrameSource::None => (None, None),
+            FrameSource::Helper(helpers) => (None, Some(helpers)),
+            FrameSource::Fed { frames, ports } => {
+                shared.set_ports(ports::fed(&ports));
+                (Some(frames), None)
+            }
+        };
+        let [a, b, c, d, e, f, g, h, ..] = random;
+        let pipeline = Pipeline {
+            frames,
+            flow: config.flow_table(u64::from_le_bytes([a, b, c, d, e, f, g, h])),
+            filter,
+            packets: config.granularity == Granularity::Packet,
+            digest: config.packet.digest,
+            shared: Arc::clone(&shared),
+            writer: queue.clone(),
+            control: wishes,
+            clock: Arc::clone(&clock),
+        };
+        let thread = pipeline.start().map_err(DaemonError::Thread)?;
+        // Set once, here.
+        let _ = tap.thread.set(thread.thread().clone());
+        threads.push(thread);
+        let mut ports = None;
+        if let Some(helpers) = helpers {
+            let mut thread = PortsThread {
+                helpers,
+                wish: config.wish(),
+                ring_bytes: config.tap.ring_bytes,
+                shared: Arc::clone(&shared),
+                writer: queue.clone(),
+                tap: tap.clone(),
+                clock: Arc::clone(&clock),
+                host: Arc::clone(&host),
+                state: data.root().join("state"),
+                attached: ports::Attached::default(),
+            };
+            let (tell, told) = bounded(4);
+            let watcher = match thread.begin() {
+                Ok(watcher) => watcher,
+                Err(error) => {
+                    shared.stopping.store(true, Ordering::Relaxed);
+                    index.wake();
+                    shutdown::tap_and_writer(&tap, &queue);
+                    return Err(error);
+                }
+            };
+            threads.push(thread.start(watcher, told).map_err(DaemonError::Thread)?);
+            ports = Some(tell);
+        }
+        let open = Box::new(move || model.get());
+        let inner = Inner {
+            started_ns: clock.wall_ns(),
+            shared,
+            clock,
+            host,
+            data: data.clone(),
+            profile,
+            config: Mutex::new(config),
+            writer: queue,
+            tap,
+            ports,
+            index,
+            searched,
+            encoder: Mutex::new(Encoder::new(profile, open)),
+            running: Running::default(),
+            threads: Mutex::new(threads),
+            stopped: AtomicBool::new(false),
+        };
+        Ok(Daemon { inner: Arc::new(inner) })
     }
 
     /// Answers plain words, open flows included.
@@ -225,7 +445,7 @@ impl Daemon {
     /// # Errors
     /// The words hold a filter that can't be read, or log or index can't be.
     pub fn query(&self, words: &str, limits: &Limits) -> Result<Answered, StoreError> {
-        Err(StoreError::NotAFilter(format!("{words} {limits:?}")))
+        self.inner.ask(Kind::Query(words), limits)
     }
 
     /// Lists what meets the conditions, oldest first, open flows included.
@@ -233,7 +453,7 @@ impl Daemon {
     /// # Errors
     /// As [`query`](Self::query).
     pub fn flows(&self, filters: &str, limits: &Limits) -> Result<Answered, StoreError> {
-        Err(StoreError::NotAFilter(format!("{filters} {limits:?}")))
+        self.inner.ask(Kind::Flows(filters), limits)
     }
 
     /// Finds what is like one event (its number in the log, or a Community ID).
@@ -241,7 +461,7 @@ impl Daemon {
     /// # Errors
     /// There is no such event, or log or index can't be read.
     pub fn similar(&self, to: &str, limits: &Limits) -> Result<Answered, StoreError> {
-        Err(StoreError::NotAFilter(format!("{to} {limits:?}")))
+        self.inner.ask(Kind::Similar(to), limits)
     }
 
     /// Events as they are logged from now on.
@@ -249,13 +469,13 @@ impl Daemon {
     /// # Errors
     /// The conditions can't be read.
     pub fn follow(&self, filters: &str) -> Result<Follow, StoreError> {
-        Err(StoreError::NotAFilter(filters.to_owned()))
+        Follow::new(&self.inner, filters)
     }
 
     /// How it stands; costs next to nothing.
     #[must_use]
     pub fn status(&self) -> Status {
-        (*self.status).clone()
+        self.inner.status()
     }
 
     /// Imports one capture from anything that reads, on the thread of the caller. `told` hears the
@@ -269,8 +489,13 @@ impl Daemon {
         input: Box<dyn Read + Send>,
         told: &mut dyn FnMut(u64) -> bool,
     ) -> Result<FileReport, ImportError> {
-        let _ = (ask, input, told(0));
-        Err(ImportError::Stopping)
+        let session = Session {
+            shared: &self.inner.shared,
+            running: &self.inner.running,
+            writer: &self.inner.writer,
+            reader: self.inner.searched.reader(),
+        };
+        session.run(ask, input, told)
     }
 
     /// Applies what can be changed while running, all of it or nothing.
@@ -278,18 +503,17 @@ impl Daemon {
     /// # Errors
     /// The new configuration can't be; the old one holds.
     pub fn reload(&self, config: Config) -> Result<Reloaded, DaemonError> {
-        let _ = config;
-        Err(DaemonError::Stopping)
+        self.inner.reload(config)
     }
 
     /// Whether every thread is at work: what a watchdog asks for.
     #[must_use]
     pub fn alive(&self) -> bool {
-        false
+        self.inner.alive()
     }
 
     /// Drains the taps, ends open flows, makes the log durable, commits the index; in bounded time.
     pub fn stop(&self) -> Stopped {
-        Stopped::default()
+        self.inner.stop()
     }
 }

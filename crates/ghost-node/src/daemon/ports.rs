@@ -1,0 +1,443 @@
+//! The ports thread: what the host has, against what is tapped; the difference is put right.
+//!
+//! It watches interfaces and switches, plans anew after each change, and lets the attach helper
+//! attach and detach. Bridges keep their numbers for as long as the daemon runs, by name. Where the
+//! helper hung up, another is tried for; the time between is told by a `gap` line, as is what a
+//! port carried before it was tapped.
+//!
+//! **Invariant:** a frame never waits for this thread.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use ghost_event::Timestamp;
+use ghost_host::{Inventory, Mode, Plan, Sources, Watcher, Wish, plan};
+use ghost_tap::live::{Direction, Helper, RingSizes, Tap, TapError};
+use ghost_world::Clock;
+
+use super::gap::{LastSeen, Lost, PortSeen, reason};
+use super::machine::{self, Counted};
+use super::pipeline::Control;
+use super::queues::Queue;
+use super::shared::{PortName, Ports, Shared};
+use super::writer::Command;
+use super::{DaemonError, DaemonHost, Frames, Helpers, TapWaker};
+use crate::limits::{PORTS_MAX, STATE_NS};
+
+/// How long the thread waits for a change before it looks after the rest.
+const LOOK: Duration = Duration::from_millis(250);
+/// Changes come in swarms: so long after the first the plan is made.
+const SETTLE: Duration = Duration::from_millis(20);
+/// How soon another helper is tried for, at first and at last.
+const RETRY_NS: (u64, u64) = (500_000_000, 30_000_000_000);
+
+/// What the thread is told.
+pub(crate) enum PortsControl {
+    /// Other interfaces.
+    Wish(Wish),
+    /// Lets go of everything, and ends.
+    Stop(Sender<()>),
+}
+
+impl Frames for Tap {
+    fn poll(
+        &mut self,
+        budget: u32,
+        each: &mut dyn FnMut(&ghost_tap::live::LiveFrame<'_>),
+    ) -> ghost_tap::live::Polled {
+        Tap::poll(self, budget, &mut |frame: &ghost_tap::live::LiveFrame<'_>| each(frame))
+    }
+
+    fn counters(&self) -> Vec<ghost_tap::live::PortCounters> {
+        Tap::counters(self)
+    }
+}
+
+/// The thread's own.
+pub(crate) struct PortsThread {
+    pub(crate) helpers: Box<dyn Helpers>,
+    pub(crate) wish: Wish,
+    pub(crate) ring_bytes: Option<u64>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) writer: Queue<Command>,
+    pub(crate) tap: TapWaker,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) host: Arc<dyn DaemonHost>,
+    /// `state/` of the data folder.
+    pub(crate) state: PathBuf,
+    pub(crate) attached: Attached,
+}
+
+/// What is tapped now.
+#[derive(Default)]
+pub(crate) struct Attached {
+    helper: Option<Helper>,
+    /// Whether the tap thread has a tap.
+    open: bool,
+    /// By interface: in which directions.
+    ports: BTreeMap<u32, (bool, bool)>,
+    /// The two ends of a wire, where there is one.
+    wire: Option<(u32, u32)>,
+    /// Bridges by name; the place is the number.
+    bridges: Vec<String>,
+    warnings: Vec<String>,
+    retry_ns: u64,
+    pause_ns: u64,
+    kept_ns: u64,
+    /// When the last helper hung up, and what the ports had counted then.
+    unseen: Option<LastSeen>,
+}
+
+impl PortsThread {
+    /// Attaches for the first time: what can't be had at all is told to who starts us.
+    pub(crate) fn begin(&mut self) -> Result<Watcher, DaemonError> {
+        let watcher = Watcher::start(&Sources::default()).map_err(DaemonError::Host)?;
+        self.attached.unseen = LastSeen::read(&LastSeen::path(&self.state));
+        self.adjust()?;
+        Ok(watcher)
+    }
+
+    pub(crate) fn start(
+        self,
+        watcher: Watcher,
+        control: Receiver<PortsControl>,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        std::thread::Builder::new()
+            .name("ports".to_owned())
+            .spawn(move || self.run(&watcher, &control))
+    }
+
+    fn run(mut self, watcher: &Watcher, control: &Receiver<PortsControl>) {
+        loop {
+            let mut changed = watcher.next(LOOK).is_some();
+            while changed && watcher.next(SETTLE).is_some() {}
+            match control.try_recv() {
+                Ok(PortsControl::Wish(wish)) => {
+                    self.wish = wish;
+                    changed = true;
+                }
+                Ok(PortsControl::Stop(reply)) => {
+                    self.keep();
+                    self.end();
+                    // Who asked may have lost patience.
+                    let _ = reply.send(());
+                    return;
+                }
+                Err(crossbeam_channel::TryRecvError::Disconnected) => return self.end(),
+                Err(crossbeam_channel::TryRecvError::Empty) => {}
+            }
+            let now = self.clock.monotonic_ns();
+            let again = self.attached.retry_ns > 0 && now >= self.attached.retry_ns;
+            if changed || again {
+                if let Err(error) = self.adjust() {
+                    self.trouble(&error.to_string(), now);
+                } else {
+                    self.attached.retry_ns = 0;
+                    self.attached.pause_ns = 0;
+                }
+            }
+            if now >= self.attached.kept_ns.saturating_add(STATE_NS) {
+                self.attached.kept_ns = now;
+                self.keep();
+            }
+        }
+    }
+
+    /// Something could not be had: it is said, and tried for again.
+    fn trouble(&mut self, words: &str, now: u64) {
+        let pause = (self.attached.pause_ns * 2).clamp(RETRY_NS.0, RETRY_NS.1);
+        self.attached.pause_ns = pause;
+        self.attached.retry_ns = now.saturating_add(pause);
+        self.warn(vec![words.to_owned()]);
+    }
+
+    /// The warnings that hold now; new ones are said.
+    fn warn(&mut self, warnings: Vec<String>) {
+        for new in warnings.iter().filter(|w| !self.attached.warnings.contains(w)) {
+            self.host.say(new);
+        }
+        let old = std::mem::replace(&mut self.attached.warnings, warnings.clone());
+        let mut texts = self.shared.texts();
+        texts.warnings.retain(|w| !old.contains(w));
+        texts.warnings.extend(warnings);
+    }
+
+    /// Takes stock, plans, and applies the difference.
+    fn adjust(&mut self) -> Result<(), DaemonError> {
+        let mut inventory = Inventory::read().map_err(DaemonError::Host)?;
+        let mut wanted = plan(&inventory, &self.wish).map_err(DaemonError::Plan)?;
+        if self.wish.mode == Mode::Mirror {
+            for mirror in &wanted.mirrors {
+                mirror.create(&Sources::default()).map_err(DaemonError::Host)?;
+            }
+            if !wanted.mirrors.is_empty() {
+                inventory = Inventory::read().map_err(DaemonError::Host)?;
+                wanted = plan(&inventory, &self.wish).map_err(DaemonError::Plan)?;
+            }
+        }
+        let mut warnings = wanted.warnings.clone();
+        warnings.extend(inventory.troubles.iter().cloned());
+        if !wanted.missing.is_empty() {
+            warnings.push(format!("waiting for {}: not there now", wanted.missing.join(", ")));
+        }
+        self.connect()?;
+        let result = match self.wish.mode {
+            Mode::Ghost | Mode::Mirror => self.attach_ghost(&wanted, &mut warnings),
+            Mode::GhostFast | Mode::Inline => self.open_wire(&wanted),
+        };
+        self.name_ports(&wanted);
+        self.warn(warnings);
+        if let Err(TapError::HelperGone | TapError::HelperSilent) = &result {
+            self.lose_helper();
+        }
+        result.map_err(DaemonError::Tap)?;
+        self.tell_unseen();
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<(), DaemonError> {
+        if self.attached.helper.is_none() {
+            let socket = self.helpers.connect().map_err(DaemonError::Helper)?;
+            self.attached.helper = Some(Helper::connect(socket).map_err(DaemonError::Tap)?);
+        }
+        Ok(())
+    }
+
+    /// The helper hung up, and in ghost mode its taps went with it.
+    fn lose_helper(&mut self) {
+        self.attached.helper = None;
+        self.attached.open = false;
+        self.attached.wire = None;
+        if self.attached.unseen.is_none() {
+            self.attached.unseen = Some(self.seen_now());
+        }
+        self.attached.ports.clear();
+    }
+
+    fn ring_sizes(&self) -> RingSizes {
+        let cpus = machine::cpus();
+        match self.ring_bytes {
+            Some(total) => RingSizes::with_total(total, cpus),
+            None => RingSizes::for_machine(machine::memory_bytes(), cpus),
+        }
+    }
+
+    fn attach_ghost(&mut self, wanted: &Plan, warnings: &mut Vec<String>) -> Result<(), TapError> {
+        let sizes = self.ring_sizes();
+        let Some(helper) = &mut self.attached.helper else { return Ok(()) };
+        if !self.attached.open {
+            let tap = helper.open_ghost(sizes)?;
+            self.tap.tell(Control::Frames(Some(Box::new(tap))));
+            self.attached.open = true;
+        }
+        let wanted: BTreeMap<u32, (bool, bool)> =
+            wanted.attachments.iter().map(|a| (a.ifindex, (a.ingress, a.egress))).collect();
+        let mut new = Vec::new();
+        let all: Vec<u32> = self.attached.ports.keys().chain(wanted.keys()).copied().collect();
+        for ifindex in all {
+            let is = self.attached.ports.get(&ifindex).copied().unwrap_or_default();
+            let shall = wanted.get(&ifindex).copied().unwrap_or_default();
+            let mut now = is;
+            for (direction, is, shall, now) in [
+                (Direction::Ingress, is.0, shall.0, &mut now.0),
+                (Direction::Egress, is.1, shall.1, &mut now.1),
+            ] {
+                let done = match (is, shall) {
+                    (false, true) => helper.attach(ifindex, direction),
+                    (true, false) => helper.detach(ifindex, direction),
+                    _ => continue,
+                };
+                match done {
+                    Ok(()) => {
+                        *now = shall;
+                        if shall {
+                            new.push((ifindex, direction));
+                        }
+                    }
+                    // It went while we looked; with it what was attached.
+                    Err(TapError::NoInterface { .. } | TapError::NotAttached { .. }) => {
+                        *now = false;
+                    }
+                    Err(TapError::AlreadyAttached { .. }) => *now = true,
+                    Err(error @ (TapError::HelperGone | TapError::HelperSilent)) => {
+                        return Err(error);
+                    }
+                    Err(error) => warnings.push(error.to_string()),
+                }
+            }
+            if now == (false, false) {
+                self.attached.ports.remove(&ifindex);
+            } else {
+                self.attached.ports.insert(ifindex, now);
+            }
+        }
+        self.tell_new(&new);
+        Ok(())
+    }
+
+    fn open_wire(&mut self, wanted: &Plan) -> Result<(), TapError> {
+        let [a, b] = wanted.attachments.as_slice() else { return Ok(()) };
+        let wire = (a.ifindex, b.ifindex);
+        if self.attached.wire == Some(wire) {
+            return Ok(());
+        }
+        let sizes = self.ring_sizes();
+        let Some(helper) = &mut self.attached.helper else { return Ok(()) };
+        if self.attached.wire.take().is_some() {
+            // An end was made anew: the tap goes with what it was attached to.
+            self.tap.tell(Control::Frames(None));
+        }
+        let tap = match self.wish.mode {
+            Mode::Inline => return Err(TapError::Unfinished),
+            _ => helper.open_fast(wire.0, wire.1, sizes)?,
+        };
+        self.tap.tell(Control::Frames(Some(Box::new(tap))));
+        self.attached.wire = Some(wire);
+        self.attached.ports = [wire.0, wire.1].map(|i| (i, (true, false))).into();
+        Ok(())
+    }
+
+    /// Names for events: bridges keep their numbers, gone ports their names.
+    fn name_ports(&mut self, wanted: &Plan) {
+        let mut ports = (*self.shared.ports()).clone();
+        for port in ports.by_ifindex.values_mut() {
+            port.attached = false;
+        }
+        for attachment in &wanted.attachments {
+            let name = wanted.bridges.get(usize::from(attachment.bridge)).map(|b| b.0.as_str());
+            let bridge = number_of(&mut self.attached.bridges, name.unwrap_or_default());
+            let attached = self.attached.ports.contains_key(&attachment.ifindex);
+            let name = attachment.name.clone();
+            ports.by_ifindex.insert(attachment.ifindex, PortName { name, bridge, attached });
+        }
+        while ports.by_ifindex.len() > PORTS_MAX {
+            let gone = ports.by_ifindex.iter().find(|(_, port)| !port.attached).map(|p| *p.0);
+            let Some(gone) = gone else { break };
+            ports.by_ifindex.remove(&gone);
+        }
+        ports.bridges = self.attached.bridges.clone();
+        if ports != *self.shared.ports() {
+            self.shared.set_ports(ports);
+        }
+    }
+
+    /// What new ports carried before they were tapped; of the first, the time without us tells it.
+    fn tell_new(&self, new: &[(u32, Direction)]) {
+        if new.is_empty() || self.attached.unseen.is_some() || self.attached.kept_ns == 0 {
+            return;
+        }
+        let counted = machine::counted();
+        let now = Timestamp(self.clock.wall_ns());
+        for (ifindex, direction) in new {
+            let Some(port) = counted.iter().find(|c| c.ifindex == *ifindex) else { continue };
+            let (packets, bytes) = match direction {
+                Direction::Ingress => (port.rx_packets, port.rx_bytes),
+                Direction::Egress => (port.tx_packets, port.tx_bytes),
+            };
+            if packets > 0 {
+                self.tell(reason::PORT_UNSEEN, Lost { packets, bytes, ..Lost::at(now) });
+            }
+        }
+    }
+
+    /// The time without us, once there is a tap again.
+    fn tell_unseen(&mut self) {
+        if self.attached.ports.is_empty() {
+            return;
+        }
+        if let Some(before) = self.attached.unseen.take() {
+            self.tell(reason::STOPPED, before.gap_until(&self.seen_now()));
+        }
+        self.attached.kept_ns = self.clock.monotonic_ns();
+        self.keep();
+    }
+
+    fn tell(&self, reason: &'static str, lost: Lost) {
+        // Nobody else waits for this thread: it may wait for the writer.
+        drop(self.writer.put(Command::Gap(lost.note(reason))));
+    }
+
+    /// What the tapped ports have counted by now.
+    fn seen_now(&self) -> LastSeen {
+        let counted = machine::counted();
+        let port = |(ifindex, (ingress, egress)): (&u32, &(bool, bool))| {
+            let c: &Counted = counted.iter().find(|c| c.ifindex == *ifindex)?;
+            let taken = |yes: &bool, n: u64| if *yes { n } else { 0 };
+            Some(PortSeen {
+                name: c.name.clone(),
+                ifindex: *ifindex,
+                packets: taken(ingress, c.rx_packets) + taken(egress, c.tx_packets),
+                bytes: taken(ingress, c.rx_bytes) + taken(egress, c.tx_bytes),
+            })
+        };
+        LastSeen {
+            at_ns: self.clock.wall_ns(),
+            boot: self.clock.boot_id(),
+            ports: self.attached.ports.iter().filter_map(port).collect(),
+        }
+    }
+
+    /// Keeps the counters for the next start.
+    fn keep(&self) {
+        if !self.attached.ports.is_empty() && self.attached.unseen.is_none() {
+            // A hint: without it the next start tells less.
+            drop(self.seen_now().write(&LastSeen::path(&self.state)));
+        }
+    }
+
+    fn end(&mut self) {
+        if self.wish.mode == Mode::Ghost
+            && let Some(helper) = &mut self.attached.helper
+        {
+            for (ifindex, (ingress, egress)) in &self.attached.ports {
+                for (yes, direction) in [(ingress, Direction::Ingress), (egress, Direction::Egress)]
+                {
+                    if *yes {
+                        // They go with the connection anyway.
+                        drop(helper.detach(*ifindex, direction));
+                    }
+                }
+            }
+        }
+        self.attached = Attached::default();
+    }
+}
+
+/// The bridge's number: its place in the list of all that were ever seen.
+fn number_of(bridges: &mut Vec<String>, name: &str) -> u16 {
+    let at = bridges.iter().position(|known| known == name).unwrap_or_else(|| {
+        bridges.push(name.to_owned());
+        bridges.len() - 1
+    });
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+/// Names of ports that are fed from elsewhere.
+pub(crate) fn fed(ports: &[super::FedPort]) -> Ports {
+    let mut all = Ports::default();
+    for port in ports {
+        let at = usize::from(port.bridge);
+        while all.bridges.len() <= at {
+            all.bridges.push(format!("bridge{}", all.bridges.len()));
+        }
+        let name = PortName { name: port.name.clone(), bridge: port.bridge, attached: true };
+        all.by_ifindex.insert(port.ifindex, name);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bridge_keeps_its_number_when_another_comes_before_it() {
+        let mut bridges = Vec::new();
+        assert_eq!(number_of(&mut bridges, "br1"), 0);
+        assert_eq!(number_of(&mut bridges, "br0"), 1);
+        assert_eq!(number_of(&mut bridges, "br1"), 0);
+    }
+}

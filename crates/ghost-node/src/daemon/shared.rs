@@ -1,0 +1,243 @@
+//! What the threads of the daemon count, each in its own atomics, and what a status is made from.
+//!
+//! Writers never wait here: counters are relaxed atomics, and the few texts stand behind locks that
+//! are held for a copy.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use ghost_tap::live::PortCounters;
+
+use super::status::{IndexStatus, ModelStatus, PortStatus};
+use crate::limits::{RATE_SAMPLE_NS, RATE_SAMPLES};
+
+/// One number that only its thread changes.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is known of one port besides its counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PortName {
+    pub(crate) name: String,
+    pub(crate) bridge: u16,
+    pub(crate) attached: bool,
+}
+
+/// Ports and bridges by number, as events are to call them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ports {
+    pub(crate) bridges: Vec<String>,
+    pub(crate) by_ifindex: BTreeMap<u32, PortName>,
+}
+
+impl Ports {
+    pub(crate) fn bridge_of(&self, ifindex: u32) -> u16 {
+        self.by_ifindex.get(&ifindex).map_or(0, |port| port.bridge)
+    }
+
+    pub(crate) fn name(&self, ifindex: u32) -> Option<&str> {
+        self.by_ifindex.get(&ifindex).map(|port| port.name.as_str())
+    }
+
+    pub(crate) fn bridge(&self, number: u16) -> Option<&str> {
+        self.bridges.get(usize::from(number)).map(String::as_str)
+    }
+}
+
+/// Totals at a moment, for rates.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sample {
+    at_ns: u64,
+    packets: u64,
+    bytes: u64,
+    flows: u64,
+    events: u64,
+}
+
+/// What all threads share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    // The tap thread's.
+    pub(crate) frames: Count,
+    pub(crate) packets: Count,
+    pub(crate) bytes: Count,
+    pub(crate) unparsed: Count,
+    pub(crate) malformed: Count,
+    pub(crate) filtered: Count,
+    pub(crate) flows_open: Count,
+    pub(crate) flows_open_max: Count,
+    pub(crate) flows_started: Count,
+    pub(crate) flows_ended: Count,
+    pub(crate) flows_evicted: Count,
+    pub(crate) flows_folded: Count,
+    pub(crate) names_dropped: Count,
+    pub(crate) ring_frames_lost: Count,
+    pub(crate) ring_bytes_lost: Count,
+    pub(crate) queue_events_lost: Count,
+    pub(crate) queue_packets_lost: Count,
+    pub(crate) queue_bytes_lost: Count,
+    // The writer's.
+    pub(crate) log_events_lost: Count,
+    pub(crate) log_packets_lost: Count,
+    pub(crate) log_bytes_lost: Count,
+    pub(crate) gaps: Count,
+    pub(crate) log_head: Count,
+    pub(crate) log_durable: Count,
+    pub(crate) log_segment: Count,
+    pub(crate) log_waiting: Count,
+    pub(crate) events: Count,
+    pub(crate) log_bytes: Count,
+    pub(crate) epoch: Count,
+    // Others'.
+    pub(crate) imports_running: Count,
+    pub(crate) questions: Count,
+    /// Uptime of the last question; the index keeps itself fresh for a while after it.
+    pub(crate) asked_ns: Count,
+    pub(crate) stopping: AtomicBool,
+    texts: Mutex<Texts>,
+    ports: RwLock<Arc<Ports>>,
+    /// Goes up with each change of `ports`.
+    pub(crate) ports_version: Count,
+    port_counters: Mutex<Vec<PortCounters>>,
+    samples: Mutex<VecDeque<Sample>>,
+}
+
+/// Words of the threads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Texts {
+    pub(crate) log_id: String,
+    pub(crate) log_trouble: String,
+    pub(crate) index: IndexStatus,
+    pub(crate) model: ModelStatus,
+    pub(crate) warnings: Vec<String>,
+    /// Threads that ended before they were told to.
+    pub(crate) dead: Vec<String>,
+}
+
+impl Shared {
+    pub(crate) fn texts(&self) -> MutexGuard<'_, Texts> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn ports(&self) -> Arc<Ports> {
+        Arc::clone(&self.ports.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_ports(&self, ports: Ports) {
+        *self.ports.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ports);
+        self.ports_version.add(1);
+    }
+
+    pub(crate) fn set_port_counters(&self, counters: Vec<PortCounters>) {
+        *self.port_counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+
+    /// Every port that is attached or was ever counted, by number.
+    pub(crate) fn port_statuses(&self) -> Vec<PortStatus> {
+        let ports = self.ports();
+        let status = |ifindex: u32, port: &PortName| PortStatus {
+            ifindex,
+            name: port.name.clone(),
+            bridge: port.bridge,
+            attached: port.attached,
+            ..PortStatus::default()
+        };
+        let mut all: BTreeMap<u32, PortStatus> =
+            ports.by_ifindex.iter().map(|(i, port)| (*i, status(*i, port))).collect();
+        let counters = self.port_counters.lock().unwrap_or_else(PoisonError::into_inner);
+        for c in counters.iter() {
+            let port = all
+                .entry(c.ifindex)
+                .or_insert_with(|| PortStatus { ifindex: c.ifindex, ..PortStatus::default() });
+            // A port that is tapped both ways has a counter for each.
+            port.seen += c.seen;
+            port.seen_bytes += c.seen_bytes;
+            port.lost += c.lost;
+            port.lost_bytes += c.lost_bytes;
+        }
+        all.into_values().collect()
+    }
+
+    /// Packets, bytes, flows and events a second over the last few seconds; keeps a sample where the
+    /// last is old enough.
+    pub(crate) fn rates(&self, now_ns: u64) -> [f64; 4] {
+        let now = Sample {
+            at_ns: now_ns,
+            packets: self.packets.get(),
+            bytes: self.bytes.get(),
+            flows: self.flows_started.get(),
+            events: self.events.get(),
+        };
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = samples.back().is_some_and(|s| now_ns < s.at_ns + RATE_SAMPLE_NS);
+        if !fresh {
+            samples.push_back(now);
+            // After a pause nobody asked: the first of what is left may be old, never the only one.
+            while samples.len() > RATE_SAMPLES {
+                samples.pop_front();
+            }
+        }
+        let Some(then) = samples.front().filter(|s| s.at_ns < now_ns) else { return [0.0; 4] };
+        #[expect(clippy::cast_precision_loss, reason = "rates for people")]
+        let per_s = |a: u64, b: u64| {
+            b.saturating_sub(a) as f64 * 1e9 / now_ns.saturating_sub(then.at_ns).max(1) as f64
+        };
+        [
+            per_s(then.packets, now.packets),
+            per_s(then.bytes, now.bytes),
+            per_s(then.flows, now.flows),
+            per_s(then.events, now.events),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_tapped_both_ways_is_one_port_with_both_counters() {
+        let shared = Shared::default();
+        let mut ports = Ports { bridges: vec!["br0".into()], ..Ports::default() };
+        let port = PortName { name: "lan1".into(), bridge: 0, attached: true };
+        ports.by_ifindex.insert(7, port);
+        shared.set_ports(ports);
+        let one = PortCounters { ifindex: 7, seen: 3, seen_bytes: 30, lost: 1, lost_bytes: 9 };
+        let gone = PortCounters { ifindex: 9, seen: 5, ..PortCounters::default() };
+        shared.set_port_counters(vec![one, one, gone]);
+        let told = shared.port_statuses();
+        assert_eq!(told.len(), 2);
+        assert_eq!((told[0].name.as_str(), told[0].seen, told[0].lost), ("lan1", 6, 2));
+        assert!(told[0].attached && !told[1].attached);
+    }
+
+    #[test]
+    fn rates_are_over_the_last_seconds_and_not_since_the_start() {
+        let shared = Shared::default();
+        assert_eq!(shared.rates(0), [0.0; 4]);
+        for second in 1..20_u64 {
+            shared.packets.add(if second < 10 { 1000 } else { 50 });
+            let [packets, ..] = shared.rates(second * 1_000_000_000);
+            if second == 19 {
+                assert!((packets - 50.0).abs() < 1.0, "{packets}");
+            }
+        }
+    }
+}
