@@ -11,11 +11,12 @@
 //! [`EmbeddedIndex::repair`] has made it again from the log's lines. Not promised: that a reader in
 //! another process sees a partition while the writer joins it with its neighbour; it opens again.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
-use ghost_event::Seq;
+use ghost_event::{Seq, Timestamp};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, UserOperation};
 use tantivy::store::Compressor;
@@ -24,15 +25,16 @@ use tantivy::{Index as Engine, IndexSettings, IndexWriter};
 use crate::digest::ContentDigest;
 use crate::entry::{Entry, Reader, Record};
 use crate::partition::{Doc, Fields, Partition, Span, first_of, schema};
-use crate::request::{Position, Request, Response, join_spans};
+use crate::request::{Point, Position, Request, Response, Tally, join_spans};
 use crate::search::Plan;
 use crate::shapes::ShapeStore;
 use crate::store::{self, ShapeFile};
 use crate::top::Top;
-use crate::{Added, Index, IndexError, Status, limits};
+use crate::window::{self, Pending, Taken, Window};
+use crate::{Added, Index, IndexError, Status, limits, oracle};
 
 /// Version of what stands on disk.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Documents handed to the engine at once.
 const BATCH: usize = 64;
@@ -73,6 +75,11 @@ pub struct EmbeddedIndex {
     partition_events: u64,
     repaired: Vec<String>,
     reader: Reader,
+    /// Packets whose points still count up, and what came behind them.
+    window: Window,
+    /// Whether packets came since it was opened.
+    packets: bool,
+    pending: Pending,
 }
 
 /// The partition being written.
@@ -216,6 +223,9 @@ impl EmbeddedIndex {
             partition_events: limits::PARTITION_EVENTS_MIN,
             repaired,
             reader: Reader::default(),
+            window: Window::default(),
+            packets: false,
+            pending: Pending::default(),
         })
     }
 
@@ -228,6 +238,8 @@ impl EmbeddedIndex {
             return Err(IndexError::ReadOnly);
         }
         self.active = None;
+        self.window = Window::default();
+        self.pending = Pending::default();
         // What it holds goes too, whole or not.
         let _ = self.closing.finish();
         for dir in folders(&self.dir)?.iter().filter(|dir| first_of(dir).is_some()) {
@@ -336,26 +348,27 @@ impl EmbeddedIndex {
     ) -> Result<(), IndexError> {
         let new = sibling(dir, "new");
         remove(&new)?;
-        let mut reader = Reader::default();
+        let (mut reader, mut window) = (Reader::default(), Window::default());
         let mut making: Option<Active> = None;
         let fields = self.fields;
         source.lines(after, to, &mut |line, at| {
-            let record = reader.read(line, at).map_err(|reason| IndexError::Line {
-                segment: at.segment,
-                offset: at.offset,
-                reason,
-            })?;
             let active = match &mut making {
                 Some(active) => active,
                 None => making.insert(Active::create(&new, Span::new(at.segment, after))?),
             };
+            let mut ready = |entries: Vec<Entry>| active.add_all(fields, entries);
+            let taken = window::read(&mut window, &mut reader, line, at, after, &mut ready)?;
             active.span.segments.1 = at.segment;
-            active.span.indexed_to = active.span.indexed_to.max(record.seq());
-            if let Record::Flow(entry) = record {
+            let Some((seq, taken)) = taken else { return Ok(()) };
+            active.span.indexed_to = active.span.indexed_to.max(seq);
+            if let Taken::Now(Record::Flow(entry)) = taken {
                 active.add(fields, entry)?;
             }
             Ok(())
         })?;
+        if let Some(active) = &mut making {
+            active.add_all(fields, window.close())?;
+        }
         let Some(mut active) = making else {
             // The log holds nothing of it any more.
             remove(dir)?;
@@ -504,6 +517,10 @@ impl Active {
         })
     }
 
+    fn add_all(&mut self, fields: Fields, entries: Vec<Entry>) -> Result<(), IndexError> {
+        entries.into_iter().try_for_each(|entry| self.add(fields, entry))
+    }
+
     fn add(&mut self, fields: Fields, entry: Entry) -> Result<(), IndexError> {
         self.span.take(&entry.numbers);
         self.batch.push(UserOperation::Add(Doc::new(fields, entry)));
@@ -539,51 +556,59 @@ impl Active {
     }
 }
 
-impl Record {
-    fn seq(&self) -> Seq {
-        match self {
-            Record::Flow(entry) => entry.numbers.seq,
-            Record::Shape(seq, _) | Record::Note(seq) => *seq,
-        }
-    }
-}
-
 impl Index for EmbeddedIndex {
     fn add(&mut self, line: &[u8], at: Position) -> Result<Added, IndexError> {
         if self.lock.is_none() {
             return Err(IndexError::ReadOnly);
         }
-        let record = self.reader.read(line, at).map_err(|reason| IndexError::Line {
-            segment: at.segment,
-            offset: at.offset,
-            reason,
-        })?;
-        let seq = record.seq();
-        if seq <= self.cursor {
-            return Ok(Added::Known);
-        }
-        let fields = self.fields;
+        let (fields, active) = (self.fields, &mut self.active);
+        // A window ends in the partition in which it began.
+        let cursor = self.cursor;
+        let pending = &mut self.pending;
+        let mut ready = |entries: Vec<Entry>| {
+            let Some(active) = active else { return Ok(()) };
+            pending.keep(&entries);
+            active.span.indexed_to = cursor;
+            active.add_all(fields, entries)
+        };
+        let (window, reader) = (&mut self.window, &mut self.reader);
+        let taken = window::read(window, reader, line, at, cursor, &mut ready)?;
+        let Some((seq, taken)) = taken else { return Ok(Added::Known) };
+        let open = self.window.before().is_some();
         let active = self.activate(at.segment)?;
-        active.span.indexed_to = seq;
-        active.changed = true;
-        match record {
-            Record::Flow(entry) => active.add(fields, entry)?,
-            Record::Shape(seq, row) => {
+        if !open {
+            active.span.indexed_to = seq;
+            active.changed = true;
+        }
+        match taken {
+            Taken::Now(Record::Flow(entry)) => {
+                if self.packets {
+                    self.pending.keep(std::slice::from_ref(&entry));
+                } else {
+                    self.pending.give_up();
+                }
+                let active = self.active.as_mut().ok_or(IndexError::ReadOnly)?;
+                active.add(fields, entry)?;
+            }
+            Taken::Now(Record::Shape(seq, row)) => {
                 if self.shapes.state(seq, row.clone())
                     && let Some(file) = &mut self.shape_file
                 {
                     file.append(seq, &row);
                 }
             }
-            Record::Note(_) => {}
+            Taken::Held | Taken::Now(_) => {}
         }
+        self.packets |= open;
         self.cursor = seq;
         Ok(Added::New)
     }
 
     fn commit(&mut self) -> Result<(), IndexError> {
         if !self.active.as_ref().is_some_and(|active| active.changed) {
-            return self.closed();
+            self.closed()?;
+            self.pending = Pending::default();
+            return Ok(());
         }
         // In order: a cursor never stands before lines that no partition holds.
         self.closed()?;
@@ -592,6 +617,7 @@ impl Index for EmbeddedIndex {
         active.commit(shape_bytes)?;
         let partition = active.committed();
         self.take_committed(partition);
+        self.pending = Pending::default();
         Ok(())
     }
 
@@ -631,8 +657,36 @@ impl Index for EmbeddedIndex {
                 Err(why) => response.damaged.push(format!("{}: {why}", partition.name())),
             }
         }
+        response.matched += oracle::search(self.in_memory(), request, &mut top);
+        response.searched += self.in_memory().count() as u64;
+        response.span = join_spans(response.span, self.memory_span());
         response.hits = top.into_hits();
         Ok(response)
+    }
+
+    fn tally(&self, points: &[Point]) -> Result<Vec<Tally>, IndexError> {
+        let mut tallies = vec![Tally::default(); points.len()];
+        oracle::tally(self.in_memory(), points, &mut tallies);
+        let mut places: HashMap<Point, Vec<usize>> = HashMap::new();
+        for (at, point) in points.iter().enumerate() {
+            places.entry(*point).or_default().push(at);
+        }
+        for partition in &self.partitions {
+            let minutes = partition
+                .span
+                .and_then(|s| s.times())
+                .map(|(from, until)| Point::minute(from.0)..=Point::minute(until.0));
+            if !minutes.is_some_and(|m| points.iter().any(|p| m.contains(&p.minute))) {
+                continue;
+            }
+            let first = self.hidden_before(partition.span);
+            let fail = |why: String| IndexError::Engine(format!("{}: {why}", partition.name()));
+            for segment in partition.segments().map_err(fail)? {
+                crate::search::tally(segment, first, &places, &mut tallies)
+                    .map_err(|e| fail(e.to_string()))?;
+            }
+        }
+        Ok(tallies)
     }
 
     fn content_digest(&self) -> Result<ContentDigest, IndexError> {
@@ -640,6 +694,7 @@ impl Index for EmbeddedIndex {
         for partition in &self.partitions {
             partition.digest(self.hidden_before(partition.span), &mut digest)?;
         }
+        self.window.held().iter().for_each(|entry| entry.digest(&mut digest));
         digest.shapes_of(&self.shapes);
         Ok(digest)
     }
@@ -657,11 +712,11 @@ impl Index for EmbeddedIndex {
                 .filter_map(|p| Some(format!("{}: {}", p.name(), p.segments().err()?))),
         );
         Status {
-            events: spans().map(|s| s.events).sum(),
+            events: spans().map(|s| s.events).sum::<u64>() + self.in_memory().count() as u64,
             shapes: self.shapes.len() as u64,
             shapes_refined: self.shapes.refined() as u64,
             indexed_to: self.committed,
-            span: spans().map(|s| s.times()).fold(None, join_spans),
+            span: spans().map(|s| s.times()).fold(self.memory_span(), join_spans),
             partitions: u32::try_from(self.partitions.len()).unwrap_or(u32::MAX),
             damaged,
             repaired: self.repaired.clone(),
@@ -670,6 +725,45 @@ impl Index for EmbeddedIndex {
 }
 
 impl EmbeddedIndex {
+    /// The last line that a search finds. In packets' granularity everything taken in is found at
+    /// once; else this is the last committed line.
+    #[must_use]
+    pub fn searched_to(&self) -> Seq {
+        if self.pending.is_whole() { self.cursor } else { self.committed }
+    }
+
+    /// What is not committed and found all the same: all of it or nothing, so that whoever reads on
+    /// behind [`searched_to`](Self::searched_to) finds nothing twice.
+    fn in_memory(&self) -> impl Iterator<Item = &Entry> {
+        let held = if self.pending.is_whole() { self.window.held() } else { &[] };
+        self.pending.entries().iter().chain(held)
+    }
+
+    /// Ends the open window of packets, so that a commit takes all of it in. Only for a log at
+    /// rest: whoever writes on must begin with an `epoch` line, as every start of the program does.
+    ///
+    /// # Errors
+    /// The engine failed.
+    pub fn close_window(&mut self) -> Result<(), IndexError> {
+        if self.window.before().is_none() {
+            return Ok(());
+        }
+        let (fields, cursor) = (self.fields, self.cursor);
+        let held = self.window.close();
+        self.pending.keep(&held);
+        let Some(active) = &mut self.active else { return Ok(()) };
+        active.span.indexed_to = cursor;
+        active.changed = true;
+        active.add_all(fields, held)
+    }
+
+    fn memory_span(&self) -> Option<(Timestamp, Timestamp)> {
+        let numbers = || self.in_memory().map(|e| &e.numbers);
+        let start = numbers().map(|n| n.start).min()?;
+        let end = numbers().map(|n| n.end).max()?;
+        Some((Timestamp(start), Timestamp(end)))
+    }
+
     /// The log segment before which a partition's events are hidden; 0 hides none.
     fn hidden_before(&self, span: Option<Span>) -> u64 {
         let straddles = span.is_none_or(|s| s.segments.0 < self.first_segment);

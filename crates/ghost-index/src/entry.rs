@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ghost_event::{Seq, Timestamp};
 
 use crate::limits;
-use crate::request::{Measure, Position};
+use crate::request::{Measure, Point, Position};
 use crate::shapes::ShapeRow;
 use crate::term::{self, Kind, put_text};
 use crate::walk::{Leaves, walk};
@@ -18,12 +18,25 @@ use xxhash_rust::xxh3::xxh3_64;
 #[derive(Debug)]
 pub(crate) enum Record {
     Flow(Entry),
+    /// One packet; the point it belongs to counts it.
+    Packet(Entry),
     Shape(Seq, ShapeRow),
-    /// A line that only moves the cursor: an epoch, a note.
+    /// A start of the program.
+    Epoch(Seq),
+    /// A line that only moves the cursor.
     Note(Seq),
 }
 
-/// What is indexed of one flow event.
+impl Record {
+    pub(crate) fn seq(&self) -> Seq {
+        match self {
+            Record::Flow(entry) | Record::Packet(entry) => entry.numbers.seq,
+            Record::Shape(seq, _) | Record::Epoch(seq) | Record::Note(seq) => *seq,
+        }
+    }
+}
+
+/// What is indexed of one flow event, or of one point of packets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entry {
     /// Terms, each with one byte of length before it; some may stand twice.
@@ -40,10 +53,10 @@ pub(crate) struct Numbers {
     pub(crate) to_server: u64,
     pub(crate) to_client: u64,
     pub(crate) packets: u64,
-    /// The Community ID, hashed; of a flow that has none, both ends. As many as flows: a column
-    /// finds one as fast as a term would, and costs a fraction of it to make.
+    /// The Community ID's first 64 bits; of a flow that has none, both ends. As many as flows: a
+    /// column finds one as fast as a term would, and costs a fraction of it to make.
     pub(crate) pair: u64,
-    /// The interface, or the import that the event came by.
+    /// The bridge or the interface, and the import, that the event came by.
     pub(crate) source: u64,
     pub(crate) shape: u64,
     pub(crate) at: Position,
@@ -66,6 +79,30 @@ impl Numbers {
     pub(crate) fn flow(&self) -> u64 {
         flow(self.pair, self.source)
     }
+
+    /// The point that a packet belongs to.
+    pub(crate) fn point(&self) -> Point {
+        Point {
+            flow: self.flow(),
+            shape: ghost_event::ShapeId(self.shape),
+            minute: Point::minute(self.start),
+        }
+    }
+
+    /// Takes in a later packet of the same point: place and number stay the first one's.
+    pub(crate) fn join(&mut self, later: &Numbers) {
+        (self.start, self.end) = (self.start.min(later.start), self.end.max(later.end));
+        self.to_server = self.to_server.saturating_add(later.to_server);
+        self.to_client = self.to_client.saturating_add(later.to_client);
+        self.packets = self.packets.saturating_add(later.packets);
+    }
+}
+
+/// Where an event came by: the bridge where one is told, else the interface; and the import.
+pub(crate) fn source(in_iface: &str, bridge: &str, import: Option<Seq>) -> u64 {
+    let name = if bridge.is_empty() { in_iface } else { bridge };
+    let name = if name.is_empty() { 0 } else { xxh3_64(name.as_bytes()) };
+    name ^ import.unwrap_or(0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 pub(crate) fn flow(pair: u64, source: u64) -> u64 {
@@ -110,8 +147,15 @@ struct Scratch {
     timestamp: Option<i64>,
     start: Option<i64>,
     end: Option<i64>,
-    /// The Community ID, hashed.
+    /// Of the Community ID.
     pair: Option<u64>,
+    in_iface: String,
+    bridge: String,
+    import: Option<Seq>,
+    /// Of a packet.
+    to_client: bool,
+    len: u64,
+    segments: u64,
     /// Both ends' addresses, for flows that have no Community ID.
     ends: u64,
     bad: Option<&'static str>,
@@ -122,7 +166,9 @@ enum LineKind {
     #[default]
     None,
     Flow,
+    Packet,
     Shape,
+    Epoch,
     Note,
 }
 
@@ -139,19 +185,26 @@ impl Reader {
         match s.kind {
             LineKind::None => Err("no event_type".into()),
             LineKind::Note => Ok(Record::Note(seq)),
+            LineKind::Epoch => Ok(Record::Epoch(seq)),
             LineKind::Shape => Ok(Record::Shape(seq, crate::shapes::row(line)?)),
-            LineKind::Flow => {
+            LineKind::Flow | LineKind::Packet => {
                 let end = s.end.or(s.timestamp).ok_or("no timestamp")?;
                 let start = s.start.unwrap_or(end);
                 let numbers = &mut s.entry.numbers;
                 numbers.seq = seq;
                 numbers.at = at;
                 numbers.pair = s.pair.unwrap_or(s.ends);
+                numbers.source = source(&s.in_iface, &s.bridge, s.import);
                 (numbers.start, numbers.end) = (start.min(end), end.max(start));
-                Ok(Record::Flow(Entry {
-                    terms: s.entry.terms.as_slice().into(),
-                    numbers: *numbers,
-                }))
+                let of_packet = s.kind == LineKind::Packet;
+                if of_packet {
+                    numbers.packets = s.segments.max(1);
+                    (numbers.to_server, numbers.to_client) =
+                        if s.to_client { (0, s.len) } else { (s.len, 0) };
+                }
+                let numbers = *numbers;
+                let entry = Entry { terms: s.entry.terms.as_slice().into(), numbers };
+                Ok(if of_packet { Record::Packet(entry) } else { Record::Flow(entry) })
             }
         }
     }
@@ -266,8 +319,12 @@ impl Leaves for Scratch {
     fn again(&mut self) {
         let mut terms = std::mem::take(&mut self.entry.terms);
         let one = std::mem::take(&mut self.one);
+        let (mut in_iface, mut bridge) =
+            (std::mem::take(&mut self.in_iface), std::mem::take(&mut self.bridge));
         terms.clear();
-        *self = Scratch { one, ..Scratch::default() };
+        in_iface.clear();
+        bridge.clear();
+        *self = Scratch { one, in_iface, bridge, ..Scratch::default() };
         self.entry.terms = terms;
     }
 
@@ -280,8 +337,13 @@ impl Leaves for Scratch {
         match path {
             "event_type" => {
                 self.kind = match value {
-                    "flow" | "packet" => LineKind::Flow,
+                    "flow" => LineKind::Flow,
+                    "packet" => {
+                        self.put_text(Kind::Event, value);
+                        LineKind::Packet
+                    }
                     "shape" => LineKind::Shape,
+                    "epoch" => LineKind::Epoch,
                     _ => LineKind::Note,
                 }
             }
@@ -289,9 +351,15 @@ impl Leaves for Scratch {
             "flow.start" => self.start = self.time(value, "flow.start"),
             "flow.end" => self.end = self.time(value, "flow.end"),
             "in_iface" => {
-                self.entry.numbers.source ^= xxh3_64(value.as_bytes());
+                self.in_iface.push_str(value);
                 self.put_text(Kind::Interface, value);
             }
+            "ghost.bridge" => {
+                self.bridge.push_str(value);
+                self.put_text(Kind::Interface, value);
+            }
+            "ghost.flow" => self.pair = u64::from_str_radix(value, 16).ok(),
+            "direction" => self.to_client = value == "to_client",
             "src_ip" => {
                 self.ends ^= xxh3_64(value.as_bytes());
                 self.put_ip(Kind::SrcIp, value);
@@ -319,7 +387,9 @@ impl Leaves for Scratch {
                     self.entry.numbers.shape = id;
                     self.put_raw(Kind::Shape, &id.to_be_bytes());
                 }
-                Err(_) if self.kind == LineKind::Flow => self.bad = Some("ghost.shape"),
+                Err(_) if matches!(self.kind, LineKind::Flow | LineKind::Packet) => {
+                    self.bad = Some("ghost.shape")
+                }
                 Err(_) => {}
             },
             "ghost.behaviours" => self.put_text(Kind::Behaviour, value),
@@ -335,6 +405,7 @@ impl Leaves for Scratch {
             "tunnel.kind" | "tunnels.kind" => self.put_text(Kind::Tunnel, value),
             // Never indexed: where a capture lay, chains and ids.
             "pcap_filename" | "ghost.prev" | "ghost.fingerprint" | "ghost.prio" => {}
+            // Of a packet nothing else: it would not hold for all packets of its point.
             _ if self.kind != LineKind::Flow => {}
             "ghost.src_name" | "ghost.dest_name" | "dns.rrname" | "dns.queries.rrname"
             | "tls.sni" | "tls.snis" | "http.hostname" | "http.hostnames" | "dhcp.hostname"
@@ -359,7 +430,12 @@ impl Leaves for Scratch {
         let numbers = &mut self.entry.numbers;
         match path {
             "ghost.seq" => self.seq = Some(value),
-            "ghost.import" => numbers.source ^= value.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            "ghost.import" => self.import = Some(value),
+            "ghost.len" => self.len = value,
+            "ghost.segments" => self.segments = value,
+            "ghost.folded.flows" => self.put_text(Kind::Event, "flood"),
+            "ghost.fragments" | "ghost.malformed" if value > 0 => self.put_fact(path, "some"),
+            _ if self.kind == LineKind::Packet && path.starts_with("icmp_") => {}
             "src_port" => self.put_port(Kind::SrcPort, value),
             "dest_port" => self.put_port(Kind::DstPort, value),
             "vlan" => self.put_port(Kind::Vlan, value),
@@ -372,7 +448,6 @@ impl Leaves for Scratch {
                 let mut digits = [0; 20];
                 self.put_fact(path, crate::text::decimal(value, &mut digits));
             }
-            "ghost.fragments" | "ghost.malformed" if value > 0 => self.put_fact(path, "some"),
             _ => {}
         }
     }

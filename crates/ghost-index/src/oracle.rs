@@ -1,31 +1,27 @@
 //! The index in memory, by the most obvious code: what every other engine must answer like, and
 //! what answers for the log's tail, which no engine has committed yet.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ghost_event::{Seq, Timestamp};
 
 use crate::digest::{self, ContentDigest};
-use crate::entry::{Numbers, Reader, Record};
-use crate::request::{Clause, Facts, Hit, Order, Position, Request, Response};
+use crate::entry::{Entry, Reader, Record};
+use crate::request::{Clause, Facts, Hit, Order, Point, Position, Request, Response, Tally};
 use crate::shapes::ShapeStore;
 use crate::term::{self, Kind, Term, glob};
 use crate::top::Top;
+use crate::window::{self, Taken, Window};
 use crate::{Added, Index, IndexError, Status};
 
 /// Every event with its terms, in a list.
 #[derive(Debug, Default)]
 pub struct OracleIndex {
-    events: Vec<Event>,
+    events: Vec<Entry>,
+    window: Window,
     shapes: ShapeStore,
     indexed_to: Seq,
     reader: Reader,
-}
-
-#[derive(Debug)]
-struct Event {
-    terms: BTreeSet<Term>,
-    numbers: Numbers,
 }
 
 impl OracleIndex {
@@ -33,17 +29,40 @@ impl OracleIndex {
     pub fn new() -> OracleIndex {
         OracleIndex::default()
     }
+
+    /// Forgets the events up to and with line `to`, which another index answers for by now: a
+    /// log's tail that goes along with the log.
+    pub fn forget(&mut self, to: Seq) {
+        let gone = self.events.partition_point(|e| e.numbers.seq <= to);
+        self.events.drain(..gone);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.events.iter().chain(self.window.held())
+    }
 }
 
-impl Event {
-    fn passes(&self, clause: &Clause) -> bool {
+impl Entry {
+    fn has(&self, term: &Term) -> bool {
+        self.terms().any(|t| t == term.as_bytes())
+    }
+
+    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+        self.terms().filter_map(move |t| t.strip_prefix(&[kind as u8]))
+    }
+
+    fn is_packet(&self) -> bool {
+        self.has(&window::packets_term())
+    }
+
+    pub(crate) fn passes(&self, clause: &Clause) -> bool {
         let n = &self.numbers;
         match clause {
             Clause::Has(term) if term.kind() == Some(Kind::CommunityId) => {
                 n.pair == term::pair(term.value())
             }
-            Clause::Has(term) => self.terms.contains(term),
-            Clause::Between(a, b) => self.terms.iter().any(|t| a <= t && t <= b),
+            Clause::Has(term) => self.has(term),
+            Clause::Between(a, b) => self.terms().any(|t| a.as_bytes() <= t && t <= b.as_bytes()),
             Clause::Name(pattern) => self.named(pattern),
             Clause::Time { from, until } => n.start < until.0 && n.end >= from.0,
             Clause::Number { of, min, max } => (*min..=*max).contains(&n.measure(*of)),
@@ -55,12 +74,80 @@ impl Event {
 
     fn named(&self, pattern: &str) -> bool {
         match name_pattern(pattern) {
-            NamePattern::Terms(terms) => terms.iter().any(|t| self.terms.contains(t)),
-            NamePattern::Glob(pattern) => self
-                .terms
-                .iter()
-                .filter(|t| t.kind() == Some(Kind::Name))
-                .any(|t| glob(pattern.as_bytes(), t.value())),
+            NamePattern::Terms(terms) => terms.iter().any(|t| self.has(t)),
+            NamePattern::Glob(pattern) => {
+                self.of_kind(Kind::Name).any(|name| glob(pattern.as_bytes(), name))
+            }
+        }
+    }
+
+    /// Its share of the index's content.
+    pub(crate) fn digest(&self, digest: &mut ContentDigest) {
+        let mut terms: Vec<&[u8]> = self.terms().collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let sum = terms.iter().fold(0_u128, |s, t| s.wrapping_add(digest::term(t)));
+        digest.event(sum, &self.numbers);
+    }
+}
+
+/// Offers those of `events` that `request` wants to `top`; how many passed its filter.
+pub(crate) fn search<'e>(
+    events: impl Iterator<Item = &'e Entry>,
+    request: &Request,
+    top: &mut Top,
+) -> u64 {
+    let scores: HashMap<u64, f32> = request.shapes.iter().map(|(id, s)| (id.0, *s)).collect();
+    let mut matched = 0;
+    for event in events {
+        let n = &event.numbers;
+        if request.as_of.is_some_and(|seq| n.seq > seq)
+            || !request.filter.iter().all(|c| event.passes(c))
+        {
+            continue;
+        }
+        matched += 1;
+        let shape_score = scores.get(&n.shape).copied().unwrap_or(0.0);
+        let (mut score, mut held) = (shape_score, 0);
+        for (i, (clause, weight)) in request.should.iter().enumerate() {
+            if event.passes(clause) {
+                score += weight;
+                held |= 1 << i;
+            }
+        }
+        if request.score_min.is_some_and(|min| score < min) {
+            continue;
+        }
+        let measure = match request.order {
+            Order::Most(of) => n.measure(of),
+            _ => 0,
+        };
+        let facts = Facts { seq: n.seq, start: n.start, end: n.end, measure, score };
+        let rank = request.order.rank(&facts);
+        if top.floor().is_some_and(|floor| rank <= floor) {
+            continue;
+        }
+        let shape = ghost_event::ShapeId(n.shape);
+        let minute = event.is_packet().then(|| Point::minute(n.start));
+        let (seq, at, flow) = (n.seq, n.at, n.flow());
+        top.offer(Hit { seq, at, flow, shape, minute, score, shape_score, held, rank });
+    }
+    matched
+}
+
+/// Adds what `events` have of `points` to `tallies`.
+pub(crate) fn tally<'e>(
+    events: impl Iterator<Item = &'e Entry>,
+    points: &[Point],
+    tallies: &mut [Tally],
+) {
+    for event in events {
+        let n = &event.numbers;
+        let point = n.point();
+        for (wanted, tally) in points.iter().zip(&mut *tallies) {
+            if *wanted == point && event.is_packet() {
+                tally.add(n.packets, n.to_server.saturating_add(n.to_client));
+            }
         }
     }
 }
@@ -88,28 +175,20 @@ pub(crate) fn name_pattern(pattern: &str) -> NamePattern {
 
 impl Index for OracleIndex {
     fn add(&mut self, line: &[u8], at: Position) -> Result<Added, IndexError> {
-        let record = self.reader.read(line, at).map_err(|reason| IndexError::Line {
-            segment: at.segment,
-            offset: at.offset,
-            reason,
-        })?;
-        let seq = match &record {
-            Record::Flow(entry) => entry.numbers.seq,
-            Record::Shape(seq, _) | Record::Note(seq) => *seq,
+        let (window, reader, events) = (&mut self.window, &mut self.reader, &mut self.events);
+        let mut ready = |entries: Vec<Entry>| {
+            events.extend(entries);
+            Ok(())
         };
-        if seq <= self.indexed_to {
-            return Ok(Added::Known);
-        }
+        let taken = window::read(window, reader, line, at, self.indexed_to, &mut ready)?;
+        let Some((seq, taken)) = taken else { return Ok(Added::Known) };
         self.indexed_to = seq;
-        match record {
-            Record::Flow(entry) => {
-                let terms = entry.terms().map(Term::from_bytes).collect();
-                self.events.push(Event { terms, numbers: entry.numbers });
-            }
-            Record::Shape(seq, row) => {
+        match taken {
+            Taken::Now(Record::Flow(entry)) => self.events.push(entry),
+            Taken::Now(Record::Shape(seq, row)) => {
                 self.shapes.state(seq, row);
             }
-            Record::Note(_) => {}
+            Taken::Held | Taken::Now(_) => {}
         }
         Ok(Added::New)
     }
@@ -124,62 +203,27 @@ impl Index for OracleIndex {
 
     fn search(&self, request: &Request) -> Result<Response, IndexError> {
         request.check()?;
-        let scores: HashMap<u64, f32> = request.shapes.iter().map(|(id, s)| (id.0, *s)).collect();
         let mut top = Top::new(request.limit, request.by_flow);
         let mut response = Response {
-            searched: self.events.len() as u64,
+            searched: self.all().count() as u64,
             span: self.span(),
-            partitions_searched: u32::from(!self.events.is_empty()),
             ..Response::default()
         };
-        for event in &self.events {
-            let n = &event.numbers;
-            if request.as_of.is_some_and(|seq| n.seq > seq)
-                || !request.filter.iter().all(|c| event.passes(c))
-            {
-                continue;
-            }
-            response.matched += 1;
-            let shape_score = scores.get(&n.shape).copied().unwrap_or(0.0);
-            let (mut score, mut held) = (shape_score, 0);
-            for (i, (clause, weight)) in request.should.iter().enumerate() {
-                if event.passes(clause) {
-                    score += weight;
-                    held |= 1 << i;
-                }
-            }
-            if request.score_min.is_some_and(|min| score < min) {
-                continue;
-            }
-            let measure = match request.order {
-                Order::Most(of) => n.measure(of),
-                _ => 0,
-            };
-            let facts = Facts { seq: n.seq, start: n.start, end: n.end, measure, score };
-            let rank = request.order.rank(&facts);
-            let shape = ghost_event::ShapeId(n.shape);
-            top.offer(Hit {
-                seq: n.seq,
-                at: n.at,
-                flow: n.flow(),
-                shape,
-                score,
-                shape_score,
-                held,
-                rank,
-            });
-        }
+        response.partitions_searched = u32::from(response.searched > 0);
+        response.matched = search(self.all(), request, &mut top);
         response.hits = top.into_hits();
         Ok(response)
     }
 
+    fn tally(&self, points: &[Point]) -> Result<Vec<Tally>, IndexError> {
+        let mut tallies = vec![Tally::default(); points.len()];
+        tally(self.all(), points, &mut tallies);
+        Ok(tallies)
+    }
+
     fn content_digest(&self) -> Result<ContentDigest, IndexError> {
         let mut digest = ContentDigest::default();
-        for event in &self.events {
-            let terms =
-                event.terms.iter().fold(0_u128, |s, t| s.wrapping_add(digest::term(t.as_bytes())));
-            digest.event(terms, &event.numbers);
-        }
+        self.all().for_each(|event| event.digest(&mut digest));
         digest.shapes_of(&self.shapes);
         Ok(digest)
     }
@@ -190,7 +234,7 @@ impl Index for OracleIndex {
 
     fn status(&self) -> Status {
         Status {
-            events: self.events.len() as u64,
+            events: self.all().count() as u64,
             shapes: self.shapes.len() as u64,
             shapes_refined: self.shapes.refined() as u64,
             indexed_to: self.indexed_to,
@@ -202,8 +246,8 @@ impl Index for OracleIndex {
 
 impl OracleIndex {
     fn span(&self) -> Option<(Timestamp, Timestamp)> {
-        let first = self.events.iter().map(|e| e.numbers.start).min()?;
-        let last = self.events.iter().map(|e| e.numbers.end).max()?;
+        let first = self.all().map(|e| e.numbers.start).min()?;
+        let last = self.all().map(|e| e.numbers.end).max()?;
         Some((Timestamp(first), Timestamp(last)))
     }
 }

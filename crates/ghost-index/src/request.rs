@@ -14,6 +14,37 @@ pub struct Position {
     pub len: u32,
 }
 
+/// Which packets stand together: those of one shape, flow and minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Point {
+    /// As [`Hit::flow`].
+    pub flow: u64,
+    pub shape: ShapeId,
+    /// Since 1970.
+    pub minute: i64,
+}
+
+impl Point {
+    pub(crate) fn minute(ns: i64) -> i64 {
+        ns.div_euclid(60_000_000_000)
+    }
+}
+
+/// What the packets of a point amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    pub packets: u64,
+    /// On the wire.
+    pub bytes: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, packets: u64, bytes: u64) {
+        self.packets = self.packets.saturating_add(packets);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
 /// A number that an event carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Measure {
@@ -78,7 +109,8 @@ pub struct Request {
     pub score_min: Option<f32>,
     pub order: Order,
     pub limit: usize,
-    /// At most one hit a flow: its best.
+    /// At most one hit a flow: its best, be it the flow's own record or a point of its packets. A
+    /// point is never two hits, even where it stands in several windows of the log.
     pub by_flow: bool,
     /// Only lines up to this one.
     pub as_of: Option<Seq>,
@@ -92,6 +124,8 @@ pub struct Hit {
     /// One number a conversation and source: its records share it.
     pub flow: u64,
     pub shape: ShapeId,
+    /// The minute of a point of packets; `None` for a flow.
+    pub minute: Option<i64>,
     /// The event's score: its shape's plus the weights of what held.
     pub score: f32,
     /// The part of the score that is its shape's.
@@ -100,6 +134,15 @@ pub struct Hit {
     pub held: u64,
     /// What the hits are ordered by, larger first; comparable within one order.
     pub rank: (u64, u64),
+}
+
+impl Hit {
+    /// The point of packets that was found.
+    #[must_use]
+    pub fn point(&self) -> Option<Point> {
+        let minute = self.minute?;
+        Some(Point { flow: self.flow, shape: self.shape, minute })
+    }
 }
 
 /// What was found, and where it was looked for.

@@ -4,7 +4,7 @@
 //! its score, so shapes are taken from the best down, and the walk ends where no event of the next
 //! shape, however many weighted clauses hold, can enter the answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use tantivy::index::InvertedIndexReader;
@@ -15,9 +15,10 @@ use crate::bits::Bits;
 use crate::entry;
 use crate::oracle::{NamePattern, name_pattern};
 use crate::partition::{Column, SIGN, Segment};
-use crate::request::{Clause, Facts, Hit, Measure, Order, Request, float_order};
+use crate::request::{Clause, Facts, Hit, Measure, Order, Point, Request, Tally, float_order};
 use crate::term::{self, Kind, Term, glob};
 use crate::top::Top;
+use crate::window::packets_term;
 
 /// A request, made ready for many segments.
 pub(crate) struct Plan<'r> {
@@ -65,7 +66,7 @@ impl<'r> Plan<'r> {
                 should.push((i, docs, *weight));
             }
         }
-        let walk = Walk { plan: self, segment, should };
+        let walk = Walk { plan: self, segment, should, packets: packets(segment)? };
         if self.request.order == Order::Score {
             walk.by_shape(&filter, matched, top)?;
         } else {
@@ -87,6 +88,8 @@ struct Walk<'p> {
     segment: &'p Segment,
     /// Index, documents within the filter, weight.
     should: Vec<(usize, Bits, f32)>,
+    /// Points of packets; `None` where the segment has none.
+    packets: Option<Bits>,
 }
 
 impl Walk<'_> {
@@ -183,8 +186,11 @@ impl Walk<'_> {
         if top.floor().is_some_and(|floor| rank <= floor) {
             return;
         }
+        let of_packets = self.packets.as_ref().is_some_and(|docs| docs.contains(doc));
+        let minute = || Point::minute((value(Column::Start) ^ SIGN).cast_signed());
         top.offer(Hit {
             seq,
+            minute: of_packets.then(minute),
             at: self.segment.position(doc),
             flow: entry::flow(value(Column::Pair), value(Column::Source)),
             shape: ghost_event::ShapeId(value(Column::Shape)),
@@ -194,6 +200,48 @@ impl Walk<'_> {
             rank,
         });
     }
+}
+
+/// The points of packets in the segment.
+fn packets(segment: &Segment) -> io::Result<Option<Bits>> {
+    let Some(info) = term_info(segment, &packets_term())? else { return Ok(None) };
+    let mut docs = Bits::none(segment.docs);
+    each_doc(&segment.inverted, &info, |doc| docs.insert(doc))?;
+    Ok(Some(docs))
+}
+
+/// Adds what the segment has of `points` to their tallies; events of log segments before `first`
+/// are not there.
+pub(crate) fn tally(
+    segment: &Segment,
+    first: u64,
+    points: &HashMap<Point, Vec<usize>>,
+    tallies: &mut [Tally],
+) -> io::Result<()> {
+    let Some(docs) = packets(segment)? else { return Ok(()) };
+    let shapes: HashSet<u64> = points.keys().map(|p| p.shape.0).collect();
+    for doc in docs.iter_down() {
+        let value = |column| segment.value(column, doc);
+        let shape = value(Column::Shape);
+        if !shapes.contains(&shape) {
+            continue;
+        }
+        let point = Point {
+            flow: entry::flow(value(Column::Pair), value(Column::Source)),
+            shape: ghost_event::ShapeId(shape),
+            minute: Point::minute((value(Column::Start) ^ SIGN).cast_signed()),
+        };
+        let Some(wanted) = points.get(&point) else { continue };
+        if first > 0 && value(Column::Segment) < first {
+            continue;
+        }
+        for at in wanted {
+            if let Some(tally) = tallies.get_mut(*at) {
+                tally.add(value(Column::Packets), measure_of(segment, doc, Measure::Bytes));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn measure_of(segment: &Segment, doc: u32, of: Measure) -> u64 {

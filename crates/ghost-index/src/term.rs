@@ -44,6 +44,8 @@ pub enum Kind {
     Fact = b'k',
     /// The kind of an encapsulated flow.
     Tunnel = b't',
+    /// What the event is of where that is not one flow: `packet`, `flood`.
+    Event = b'e',
 }
 
 impl Kind {
@@ -71,6 +73,7 @@ impl Kind {
         Kind::Word,
         Kind::Fact,
         Kind::Tunnel,
+        Kind::Event,
     ];
 
     fn of(byte: u8) -> Option<Kind> {
@@ -136,10 +139,6 @@ impl Term {
         Term(out.into())
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Term {
-        Term(bytes.into())
-    }
-
     /// Kind byte and value, as the dictionary holds them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -168,9 +167,30 @@ impl fmt::Debug for Term {
     }
 }
 
-/// What a column holds of a Community ID.
+/// What a column holds of a Community ID: its first 64 bits, as a packet's line tells them; of
+/// what is none, a hash.
 pub(crate) fn pair(community_id: &[u8]) -> u64 {
-    xxh3_64(community_id.get(..limits::TERM_BYTES_MAX).unwrap_or(community_id))
+    first_64_bits(community_id).unwrap_or_else(|| {
+        xxh3_64(community_id.get(..limits::TERM_BYTES_MAX).unwrap_or(community_id))
+    })
+}
+
+fn first_64_bits(community_id: &[u8]) -> Option<u64> {
+    let digits = community_id.strip_prefix(b"1:").filter(|text| text.len() == 28)?;
+    let mut bits = 0_u128;
+    // Eleven digits of base64 are 66 bits.
+    for digit in digits.get(..11)? {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u128::from(value);
+    }
+    u64::try_from(bits >> 2).ok()
 }
 
 pub(crate) fn mapped(address: IpAddr) -> Ipv6Addr {
@@ -253,6 +273,14 @@ mod tests {
         check("", "", true);
         check("*", "", true);
         check("a", "", false);
+    }
+
+    #[test]
+    fn a_community_id_is_kept_by_its_first_64_bits() {
+        // base64 of twenty bytes 7.
+        assert_eq!(pair(b"1:BwcHBwcHBwcHBwcHBwcHBwcHBwc="), 0x0707_0707_0707_0707);
+        assert_eq!(pair(b"1://////////////////////////8="), u64::MAX);
+        assert_ne!(pair(b"1:short"), pair(b"1:other"));
     }
 
     #[test]

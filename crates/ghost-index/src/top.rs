@@ -1,21 +1,28 @@
-//! The best hits so far, one a flow where asked for.
+//! The best hits so far, one a flow where asked for, and one a point of packets always.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::request::Hit;
+use crate::request::{Hit, Point};
 
-/// Keeps at most `limit` hits, the largest ranks; of a flow only its best where `by_flow`.
+/// Keeps at most `limit` hits, the largest ranks; of a flow only its best where `by_flow`, of a
+/// point only its best in any case.
 #[derive(Debug)]
 pub(crate) struct Top {
     limit: usize,
     by_flow: bool,
     kept: BTreeMap<(u64, u64), Hit>,
-    flows: HashMap<u64, (u64, u64)>,
+    groups: HashMap<Group, (u64, u64)>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Group {
+    Flow(u64),
+    Point(Point),
 }
 
 impl Top {
     pub(crate) fn new(limit: usize, by_flow: bool) -> Top {
-        Top { limit, by_flow, kept: BTreeMap::new(), flows: HashMap::new() }
+        Top { limit, by_flow, kept: BTreeMap::new(), groups: HashMap::new() }
     }
 
     /// The rank that a hit must exceed to be kept; `None` while there is room.
@@ -34,23 +41,27 @@ impl Top {
         if self.floor().is_some_and(|floor| hit.rank <= floor) {
             return;
         }
-        if self.by_flow {
-            match self.flows.get(&hit.flow) {
+        if let Some(group) = self.group(&hit) {
+            match self.groups.get(&group) {
                 Some(best) if *best >= hit.rank => return,
                 Some(best) => {
                     self.kept.remove(best);
                 }
                 None => {}
             }
-            self.flows.insert(hit.flow, hit.rank);
+            self.groups.insert(group, hit.rank);
         }
         self.kept.insert(hit.rank, hit);
         if self.kept.len() > self.limit
             && let Some((_, out)) = self.kept.pop_first()
-            && self.by_flow
+            && let Some(group) = self.group(&out)
         {
-            self.flows.remove(&out.flow);
+            self.groups.remove(&group);
         }
+    }
+
+    fn group(&self, hit: &Hit) -> Option<Group> {
+        if self.by_flow { Some(Group::Flow(hit.flow)) } else { hit.point().map(Group::Point) }
     }
 
     /// Best first.
@@ -69,6 +80,7 @@ mod tests {
             at: crate::Position::default(),
             flow,
             shape: ghost_event::ShapeId(0),
+            minute: None,
             score: 0.0,
             shape_score: 0.0,
             held: 0,
@@ -84,6 +96,18 @@ mod tests {
         }
         let ranks: Vec<u64> = top.into_hits().iter().map(|h| h.seq).collect();
         assert_eq!(ranks, [7, 3]);
+    }
+
+    #[test]
+    fn a_point_in_two_windows_is_one_hit_and_two_flows_stay_two() {
+        let mut top = Top::new(9, false);
+        for (rank, flow, minute) in
+            [(1, 1, Some(7)), (2, 1, Some(7)), (3, 1, Some(8)), (4, 1, None), (5, 1, None)]
+        {
+            top.offer(Hit { minute, ..hit(rank, flow) });
+        }
+        let ranks: Vec<u64> = top.into_hits().iter().map(|h| h.seq).collect();
+        assert_eq!(ranks, [5, 4, 3, 2]);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use ghost_event::{ShapeId, Timestamp};
+use ghost_event::line::{PacketEvent, Source, packet_body};
+use ghost_event::{Behaviours, MacAddr, Priority, Proto, ShapeId, Timestamp};
 use ghost_index::{Clause, Kind, Measure, Order, Position, Request, Term};
 
 pub(crate) struct Rng(u64);
@@ -60,6 +61,8 @@ pub(crate) fn lines(rng: &mut Rng, count: u64) -> Vec<(String, Position)> {
     for seq in 1..=count {
         let mut line = match rng.below(20) {
             0 => shape(rng),
+            2..8 => packet(rng, seq),
+            1 if rng.below(3) > 0 => r#"{"timestamp":"2026-11-01T00:00:00.000000+0000","event_type":"gap","ghost":{"v":1"#.to_owned(),
             1 => r#"{"timestamp":"2026-11-01T00:00:00.000000+0000","event_type":"epoch","ghost":{"v":1"#.to_owned(),
             _ => flow(rng, seq),
         };
@@ -70,6 +73,50 @@ pub(crate) fn lines(rng: &mut Rng, count: u64) -> Vec<(String, Position)> {
         offset += u64::from(len);
     }
     out
+}
+
+/// A packet of one of few flows, mostly in the form in which packets are written.
+fn packet(rng: &mut Rng, seq: u64) -> String {
+    let conversation = rng.below(5);
+    let ms = i64::try_from(seq * 200 + rng.below(20_000)).unwrap();
+    let to_server = rng.below(2) == 0;
+    let below_ip = conversation == 0;
+    let mac = |last| (below_ip).then_some(MacAddr([2, 0, 0, 0, 0, last]));
+    let event = PacketEvent {
+        ts: Timestamp(1_793_491_200_000_000_007 + ms * 1_000_000),
+        flow_id: 1 + conversation,
+        conversation: conversation * 0x0101_0000_0000_0001,
+        src_ip: "10.0.0.1".parse().ok(),
+        src_port: if below_ip { 0 } else { 40_000 },
+        dst_ip: if below_ip { None } else { "10.0.0.2".parse().ok() },
+        dst_port: if below_ip { 0 } else { 443 },
+        proto: if below_ip { Proto::Ether(0x0806) } else { Proto::Ip(6) },
+        icmp: None,
+        src_mac: mac(1),
+        dst_mac: mac(2),
+        app: ["", "tls"][usize::try_from(rng.below(2)).unwrap()],
+        to_server,
+        wire_len: 60 + u32::try_from(rng.below(1400)).unwrap(),
+        payload_len: 6,
+        segments: 1 + u16::try_from(rng.below(3) / 2 * 40).unwrap(),
+        tcp_flags: (!below_ip).then_some(0x18),
+        fragment: rng.below(9) == 0,
+        malformed: false,
+        behaviours: if rng.below(4) == 0 { Behaviours::FLOOD } else { Behaviours::NONE },
+        sha256: None,
+    };
+    let source = Source {
+        in_iface: [None, Some("br0"), Some("veth \"7\"")][usize::try_from(rng.below(3)).unwrap()],
+        bridge: [None, Some("br0"), Some("br\\1")][usize::try_from(rng.below(3)).unwrap()],
+        ..Source::default()
+    };
+    let mut body = Vec::new();
+    packet_body(&mut body, &event, &source, ShapeId(rng.below(3)), Priority::Low);
+    let mut text = String::from_utf8(body).unwrap();
+    if rng.below(5) == 0 {
+        text = text.replacen("{\"timestamp\"", "{ \"timestamp\"", 1);
+    }
+    text
 }
 
 fn shape(rng: &mut Rng) -> String {
@@ -140,7 +187,7 @@ fn flow(rng: &mut Rng, seq: u64) -> String {
 
 fn clause(rng: &mut Rng, depth: u32) -> Clause {
     let has = |t| Clause::Has(t);
-    match rng.below(if depth == 0 { 11 } else { 14 }) {
+    match rng.below(if depth == 0 { 12 } else { 15 }) {
         0 => has(Term::text(Kind::App, rng.of(APPS))),
         1 => has(Term::text(Kind::Behaviour, rng.of(BEHAVIOURS))),
         2 => Clause::Between(
@@ -190,8 +237,9 @@ fn clause(rng: &mut Rng, depth: u32) -> Clause {
         8 => has(Term::number(Kind::Vlan, u16::try_from(rng.below(8)).unwrap())),
         9 => has(Term::shape(ShapeId(rng.below(14)))),
         10 => has(Term::community_id(&format!("1:{}", rng.below(40)))),
-        11 => Clause::Not(Box::new(clause(rng, depth - 1))),
-        12 => Clause::Any((0..rng.below(4)).map(|_| clause(rng, depth - 1)).collect()),
+        11 => has(Term::text(Kind::Event, "packet")),
+        12 => Clause::Not(Box::new(clause(rng, depth - 1))),
+        13 => Clause::Any((0..rng.below(4)).map(|_| clause(rng, depth - 1)).collect()),
         _ => Clause::All((0..rng.below(3)).map(|_| clause(rng, depth - 1)).collect()),
     }
 }
