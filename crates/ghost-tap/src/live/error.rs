@@ -2,15 +2,15 @@
 
 use std::io;
 
-use super::Direction;
+use super::{Direction, InlineError};
 
 /// What went wrong at the kernel's side, at the helper's socket, or between.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TapError {
     #[error(
-        "not permitted to {what}: start ghostbridge as root, or give the attach helper CAP_BPF and \
-         CAP_NET_ADMIN"
+        "not permitted to {what}: start ghostbridge as root, or give the attach helper CAP_BPF, \
+         CAP_NET_ADMIN and CAP_PERFMON (and CAP_NET_RAW for mode = \"inline\")"
     )]
     NotPermitted { what: String },
     #[error(
@@ -29,6 +29,8 @@ pub enum TapError {
          would cut off: use mode = \"ghost\", or detach them (bpftool net show)"
     )]
     OtherPrograms { ifindex: u32, programs: u32 },
+    #[error("a wire needs two ports: name two interfaces")]
+    SamePort,
     #[error("another ghostbridge forwards between these ports: stop it first")]
     Busy,
     #[error("more than {max} ports: tap fewer interfaces with -i")]
@@ -58,6 +60,18 @@ pub enum TapError {
     Rejected { log: String },
     #[error("{what}: {source}")]
     Os { what: String, source: io::Error },
-    #[error("this part of the tap is not built yet")]
-    Unfinished,
+    #[error(transparent)]
+    Inline(#[from] InlineError),
+}
+
+impl TapError {
+    /// Tells what the kernel said to a step of ours.
+    pub(crate) fn of(what: impl Into<String>, source: io::Error) -> Self {
+        let what = what.into();
+        match source.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => Self::NotPermitted { what },
+            Some(libc::ENOMEM) => Self::NoMemory,
+            _ => Self::Os { what, source },
+        }
+    }
 }

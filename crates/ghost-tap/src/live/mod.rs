@@ -9,12 +9,14 @@
 //! itself makes no `bpf()` call: rings are read, and losses counted, through mapped memory.
 //! [`traces`] and [`detach_all`] find and remove what is ours on this machine.
 
+mod accounts;
 mod error;
 mod frame;
 mod helper;
 mod inline;
 mod rings;
 mod sizes;
+mod sys;
 mod tap;
 mod traces;
 
@@ -25,6 +27,8 @@ pub use inline::{
     HEARTBEAT_STALE_NS, InlineError, InlinePort, InlineSizes, InlineTap, PortTraffic, open_socket,
 };
 pub use rings::RingTap;
+#[doc(hidden)]
+pub use rings::synthetic;
 pub use sizes::RingSizes;
 pub use tap::Tap;
 pub use traces::{Trace, detach_all, ensure_bpffs, traces};

@@ -1,6 +1,6 @@
 //! The tap that a node polls, whatever stands behind it.
 
-use super::{LiveFrame, Polled, PortCounters, RingTap};
+use super::{InlineTap, LiveFrame, Polled, PortCounters, RingTap};
 
 /// A live source of frames. Never blocks, never delays a frame.
 #[derive(Debug)]
@@ -8,6 +8,8 @@ use super::{LiveFrame, Polled, PortCounters, RingTap};
 pub enum Tap {
     /// The kernel forwards and copies into rings: ghost and ghost-fast.
     Rings(RingTap),
+    /// User space forwards, and copies what it forwards.
+    Inline(InlineTap),
 }
 
 impl Tap {
@@ -15,6 +17,7 @@ impl Tap {
     pub fn poll(&mut self, budget: u32, each: &mut impl FnMut(&LiveFrame<'_>)) -> Polled {
         match self {
             Self::Rings(rings) => rings.poll(budget, each),
+            Self::Inline(inline) => inline.poll(budget, each),
         }
     }
 
@@ -23,6 +26,7 @@ impl Tap {
     pub fn counters(&self) -> Vec<PortCounters> {
         match self {
             Self::Rings(rings) => rings.counters(),
+            Self::Inline(inline) => inline.counters(),
         }
     }
 }
