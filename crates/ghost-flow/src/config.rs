@@ -30,10 +30,31 @@ pub mod limits {
     pub const DATAGRAM_NS: i64 = 30_000_000_000;
     /// Distinct ARP targets counted exactly for one sender: a /16 scanned in full.
     pub const ARP_TARGETS_MAX: usize = 65_536;
+    /// How long a flow waits for an answer in a flood: longer than any way on earth there and back.
+    pub const PROBATION_NS: i64 = 1_000_000_000;
+    /// Packets kept of a flow on probation: a SYN, its answer and the reset of it.
+    pub const PROBATION_PACKETS_MAX: usize = 3;
+    /// Flows on probation, as a share of all: at 800,000 a second the default holds a sixth of one.
+    pub const PROBATION_SHARE: usize = 2;
+    /// Records of flows that nobody answered, as a share of all, while folding is on: a quarter.
+    pub const UNANSWERED_SHARE: usize = 4;
+    /// Room that records of answered flows leave to new ones: a sixteenth.
+    pub const NEW_SHARE: usize = 16;
+    /// How often a group of folded flows is told.
+    pub const FOLD_NS: i64 = 1_000_000_000;
+    /// Groups at a time: each stands for more flows a second than an operator allows.
+    pub const FOLDS_MAX: usize = 4096;
+    /// Ports of one address that have a group of their own; more are a scan.
+    pub const FOLD_PORTS_MAX: usize = 4;
+    /// Flows of one protocol without a common address are folded above this many times the limit.
+    pub const FOLD_PROTOCOL_TIMES: u32 = 2;
+    /// What a daemon folds above, where it is not told: no service has so many callers in vain.
+    pub const FOLD_ABOVE_PER_S: u32 = 2000;
     /// A step backwards beyond this is another capture or a clock set anew, not disorder.
     pub const CLOCK_STEP_NS: i64 = 3_600_000_000_000;
 
     const _: () = assert!(NAMES_SCANNED_MAX < NAMES_PER_FLOW_MAX);
+    const _: () = assert!(UNANSWERED_SHARE < NEW_SHARE && PROBATION_NS <= FOLD_NS);
     const _: () = assert!(INNER_DISSECTORS_MAX <= INNER_FLOWS_MAX);
     const _: () = assert!(DATAGRAM_NS <= FRAGMENT_NS && FRAGMENT_NS < CLOCK_STEP_NS);
     const _: () = assert!(DATAGRAMS_MAX <= FRAGMENTS_MAX);

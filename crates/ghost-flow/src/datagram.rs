@@ -141,6 +141,11 @@ impl Datagrams {
         None
     }
 
+    /// When the next one is over.
+    pub(crate) fn next_due(&self) -> Option<i64> {
+        self.pending.front().map(|oldest| oldest.since.saturating_add(DATAGRAM_NS + 1))
+    }
+
     /// One of this flow, whatever its age.
     pub(crate) fn of_flow(&mut self, slot: u32) -> Option<Datagram> {
         let ours = |pending: &Pending| pending.flow.is_some_and(|flow| flow.0 == slot);

@@ -36,7 +36,7 @@ pub(crate) struct Place {
     pub(crate) dst_port: u16,
 }
 
-fn octets(address: IpAddr) -> [u8; 16] {
+pub(crate) fn octets(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(a) => {
             let mut wide = [0; 16];

@@ -16,6 +16,7 @@ mod at;
 mod community;
 mod config;
 mod datagram;
+mod flood;
 mod fragment;
 mod inner;
 mod key;

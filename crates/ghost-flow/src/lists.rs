@@ -16,51 +16,84 @@ pub(crate) enum Class {
     Other = 3,
 }
 
-impl Class {
-    pub(crate) const ALL: [Class; 4] = [Class::Tcp, Class::TcpClosed, Class::Udp, Class::Other];
+/// One list: a timeout, and whether nobody answered its flows so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Queue {
+    pub(crate) class: Class,
+    pub(crate) unanswered: bool,
+}
+
+impl Queue {
+    pub(crate) const ALL: [Queue; 8] = {
+        let classes = [Class::Tcp, Class::TcpClosed, Class::Udp, Class::Other];
+        let mut all = [Queue { class: Class::Tcp, unanswered: false }; 8];
+        let mut i = 0;
+        while i < 8 {
+            all[i] = Queue { class: classes[i % 4], unanswered: i >= 4 };
+            i += 1;
+        }
+        all
+    };
+
+    fn index(self) -> usize {
+        self.class as usize + if self.unanswered { 4 } else { 0 }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Link {
     previous: u32,
     next: u32,
-    class: Class,
+    queue: Queue,
     linked: bool,
 }
 
-/// The four lists; slots are numbers below the number of slots ever grown to.
+/// The lists; slots are numbers below the number of slots ever grown to.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     links: Vec<Link>,
-    heads: [Option<u32>; 4],
-    tails: [Option<u32>; 4],
+    heads: [Option<u32>; 8],
+    tails: [Option<u32>; 8],
+    lengths: [u32; 8],
 }
 
 impl Lists {
-    /// The slot that has been quiet longest in a class.
-    pub(crate) fn front(&self, class: Class) -> Option<u32> {
-        self.heads[class as usize]
+    /// The slot that has been quiet longest in a list.
+    pub(crate) fn front(&self, queue: Queue) -> Option<u32> {
+        self.heads[queue.index()]
     }
 
-    /// Puts `slot` at the back of `class`, wherever it stood.
-    pub(crate) fn touch(&mut self, slot: u32, class: Class) {
-        if self.tails[class as usize] == Some(slot) {
+    /// How many wait of which nobody answered one.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.lengths[4..].iter().sum::<u32>() as usize
+    }
+
+    /// How many of the others wait.
+    pub(crate) fn answered(&self) -> usize {
+        self.lengths[..4].iter().sum::<u32>() as usize
+    }
+
+    /// Puts `slot` at the back of `queue`, wherever it stood.
+    pub(crate) fn touch(&mut self, slot: u32, queue: Queue) {
+        let list = queue.index();
+        if self.tails[list] == Some(slot) {
             return;
         }
         self.remove(slot);
         let index = slot as usize;
         if self.links.len() <= index {
-            let unlinked = Link { previous: NONE, next: NONE, class, linked: false };
+            let unlinked = Link { previous: NONE, next: NONE, queue, linked: false };
             self.links.resize(index + 1, unlinked);
         }
-        let tail = self.tails[class as usize];
+        let tail = self.tails[list];
         self.links[index] =
-            Link { previous: tail.unwrap_or(NONE), next: NONE, class, linked: true };
+            Link { previous: tail.unwrap_or(NONE), next: NONE, queue, linked: true };
         match tail {
             Some(tail) => self.links[tail as usize].next = slot,
-            None => self.heads[class as usize] = Some(slot),
+            None => self.heads[list] = Some(slot),
         }
-        self.tails[class as usize] = Some(slot);
+        self.tails[list] = Some(slot);
+        self.lengths[list] += 1;
     }
 
     /// Takes `slot` out of its list, where it is in one.
@@ -70,14 +103,16 @@ impl Lists {
             return;
         }
         link.linked = false;
-        let Link { previous, next, class, .. } = *link;
+        let Link { previous, next, queue, .. } = *link;
+        let list = queue.index();
+        self.lengths[list] -= 1;
         if previous == NONE {
-            self.heads[class as usize] = (next != NONE).then_some(next);
+            self.heads[list] = (next != NONE).then_some(next);
         } else {
             self.links[previous as usize].next = next;
         }
         if next == NONE {
-            self.tails[class as usize] = (previous != NONE).then_some(previous);
+            self.tails[list] = (previous != NONE).then_some(previous);
         } else {
             self.links[next as usize].previous = previous;
         }
@@ -91,30 +126,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_do_as_four_plain_queues_do() {
+    fn the_lists_do_as_plain_queues_do() {
         bolero::check!().with_iterations(500).with_type::<Vec<(u8, u8)>>().for_each(|steps| {
             let mut lists = Lists::default();
-            let mut plain: [VecDeque<u32>; 4] = Default::default();
+            let mut plain: [VecDeque<u32>; 8] = Default::default();
             for (slot, what) in steps {
                 let slot = u32::from(*slot % 16);
                 plain.iter_mut().for_each(|q| q.retain(|s| *s != slot));
-                match what % 5 {
-                    4 => lists.remove(slot),
+                match what % 9 {
+                    8 => lists.remove(slot),
                     c => {
-                        lists.touch(slot, Class::ALL[usize::from(c)]);
+                        lists.touch(slot, Queue::ALL[usize::from(c)]);
                         plain[usize::from(c)].push_back(slot);
                     }
                 }
-                for class in Class::ALL {
-                    assert_eq!(lists.front(class), plain[class as usize].front().copied());
+                let lengths: usize = plain.iter().map(VecDeque::len).sum();
+                assert_eq!(lists.answered() + lists.unanswered(), lengths);
+                for queue in Queue::ALL {
+                    assert_eq!(lists.front(queue), plain[queue.index()].front().copied());
                 }
             }
-            for class in Class::ALL {
-                while let Some(slot) = lists.front(class) {
-                    assert_eq!(plain[class as usize].pop_front(), Some(slot));
+            for queue in Queue::ALL {
+                while let Some(slot) = lists.front(queue) {
+                    assert_eq!(plain[queue.index()].pop_front(), Some(slot));
                     lists.remove(slot);
                 }
-                assert!(plain[class as usize].is_empty());
+                assert!(plain[queue.index()].is_empty());
             }
         });
     }

@@ -15,7 +15,7 @@ use crate::community;
 use crate::config::limits::ARP_TARGETS_MAX;
 use crate::inner::{Inners, is_group};
 use crate::key::{Key, Place};
-use crate::lists::Class;
+use crate::lists::{Class, Queue};
 use crate::names::Kept;
 use crate::segments::Measure;
 use crate::tcp::{ACK, SYN, Track};
@@ -44,6 +44,8 @@ pub(crate) struct Live {
     /// Distinct addresses that this sender's ARP messages asked for.
     arp_targets: Option<Box<HashSet<IpAddr>>>,
     pub(crate) multicast: bool,
+    /// Nobody answered so far; only told apart where floods are folded.
+    pub(crate) unanswered: bool,
 }
 
 impl Live {
@@ -97,6 +99,7 @@ impl Live {
             inners: None,
             arp_targets: None,
             multicast,
+            unanswered: false,
         })
     }
 
@@ -194,6 +197,11 @@ impl Live {
         }
     }
 
+    /// Where it waits for its timeout.
+    pub(crate) fn queue(&self) -> Queue {
+        Queue { class: self.class(), unanswered: self.unanswered }
+    }
+
     /// A connection that carried data is over: its next SYN opens another.
     pub(crate) fn is_over(&self) -> bool {
         self.class() == Class::TcpClosed
@@ -261,7 +269,7 @@ impl Live {
 /// How many distinct addresses an ARP sender asked for.
 pub(crate) const ARP_TARGETS: &str = "arp.targets";
 
-fn blank(ts: Timestamp, port: Port) -> Features {
+pub(crate) fn blank(ts: Timestamp, port: Port) -> Features {
     Features {
         subject: Subject::Flow,
         port,
@@ -327,7 +335,7 @@ fn identify(f: &mut Features, p: &Packet<'_>, src: (IpAddr, u16), dst: (IpAddr, 
 }
 
 /// Whether a flow's first captured packet comes from the side that did not open it.
-fn answers(p: &Packet<'_>, proto: u8, src_port: u16, dst: (IpAddr, u16)) -> bool {
+pub(crate) fn answers(p: &Packet<'_>, proto: u8, src_port: u16, dst: (IpAddr, u16)) -> bool {
     if is_group(dst.0) {
         return false;
     }

@@ -8,6 +8,9 @@
 //! Packet time may jump. A packet older than the newest one is taken in as it comes; a step back
 //! of more than an hour sets the table's clock back, and what was seen in that future ends.
 
+mod guard;
+mod pieces;
+
 use std::net::IpAddr;
 
 use ghost_event::{AppBy, Behaviours, EndReason, Features, Subject, Timestamp};
@@ -17,14 +20,16 @@ use hashbrown::HashTable;
 use crate::at::{FrameAt, Seen};
 use crate::config::FlowConfig;
 use crate::config::limits::CLOCK_STEP_NS;
-use crate::datagram::{Datagram, Datagrams, Joined, Piece};
-use crate::fragment::{FragmentKey, Fragments, Known};
+use crate::datagram::Datagrams;
+use crate::flood::{Flood, settles};
+use crate::fragment::Fragments;
 use crate::key::Place;
-use crate::lists::{Class, Lists};
+use crate::lists::{Class, Lists, Queue};
 use crate::live::{Live, is_tcp};
 use crate::names::{Budget, Ear};
 use crate::segments::Measure;
 use crate::tcp::{ACK, SYN};
+use guard::Guarded;
 
 /// Hears of every record. All of it is called on the packet's way: be quick.
 pub trait FlowSink {
@@ -72,6 +77,11 @@ pub struct Counters {
     pub ended_idle: u64,
     pub ended_active: u64,
     pub evicted: u64,
+    /// Flows of a flood that were folded into counted records, and those records.
+    pub folded: u64,
+    pub folds: u64,
+    /// Flows that are neither: on probation, or counted to a record that is not told yet.
+    pub probation: u64,
     pub updates: u64,
     pub live: u64,
     pub live_max: u64,
@@ -94,6 +104,7 @@ pub struct FlowTable {
     budget: Budget,
     counters: Counters,
     clock: i64,
+    flood: Option<Box<Flood>>,
 }
 
 impl FlowTable {
@@ -104,8 +115,11 @@ impl FlowTable {
             total_max: config.name_bytes_total_max,
             ..Budget::default()
         };
+        let flood = config.fold_above_per_s;
+        let flood = flood.map(|limit| Box::new(Flood::new(limit, config.hash_seed)));
         FlowTable {
             config,
+            flood,
             index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -121,7 +135,13 @@ impl FlowTable {
     /// What went through so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters { names: self.budget.kept, names_dropped: self.budget.dropped, ..self.counters }
+        let probation = self.flood.as_ref().map_or(0, |flood| flood.probation.len() as u64);
+        Counters {
+            names: self.budget.kept,
+            names_dropped: self.budget.dropped,
+            probation,
+            ..self.counters
+        }
     }
 
     /// Takes in one packet of a file; may end records that have been quiet too long.
@@ -181,6 +201,7 @@ impl FlowTable {
         while let Some((key, live)) = self.fragments.drain() {
             self.orphan(&key, live, sink);
         }
+        self.fold_all(sink);
         while let Some(datagram) = self.datagrams.drain() {
             self.read(&datagram, Timestamp(self.clock), sink);
         }
@@ -202,29 +223,36 @@ impl FlowTable {
         self.fragments = Fragments::default();
     }
 
-    /// A packet that has its own ports, or none to have.
+    /// A packet that has its own ports, or none to have; gives its record's slot, where it has one.
     fn whole(
         &mut self,
         at: &FrameAt,
         p: &Packet<'_>,
         place: &Place,
         sink: &mut impl FlowSink,
-    ) -> u32 {
+    ) -> Option<u32> {
         let hash = place.key.hash(self.config.hash_seed);
-        if let Some(slot) = self.find(place, hash)
-            && self.goes_on(slot, p)
-        {
-            self.take_in(slot, at, p, (place, true), sink);
-            return slot;
-        } else if let Some(over) = self.find(place, hash) {
-            self.end(over, EndReason::Closed, sink);
+        let mut unanswered = false;
+        match self.find(place, hash) {
+            Some(slot) if self.goes_on(slot, p) => {
+                self.take_in(slot, at, p, (place, true), sink);
+                return Some(slot);
+            }
+            Some(over) => self.end(over, EndReason::Closed, sink),
+            None if self.flood.is_some() => match self.guard(at, p, place, hash, sink) {
+                Guarded::Kept => return None,
+                Guarded::Record(slot) => return Some(slot),
+                Guarded::Unguarded(counted) => unanswered = counted,
+            },
+            None => {}
         }
         let mut live = Live::open(p, place, hash, at, self.counters.packets);
+        live.unanswered = unanswered;
         let direction = live.direction(p, place, true);
         live.count(at, p, direction);
         let slot = self.admit(live, sink);
         self.dissect(slot, at, p, direction, sink);
-        slot
+        Some(slot)
     }
 
     /// Whether a packet belongs to the record in `slot`, not to a new connection of that key.
@@ -264,15 +292,24 @@ impl FlowTable {
             sink.ended(old);
             sink.started(&live.features);
             live.touched = self.clock;
-            let class = live.class();
-            self.lists.touch(slot, class);
+            let queue = live.queue();
+            self.lists.touch(slot, queue);
             return self.dissect(slot, at, p, direction, sink);
         }
         let direction = live.direction(p, place, ports);
+        let settled = live.unanswered && {
+            let f = &live.features;
+            let flags = f.tcp.map_or(0, |tcp| tcp.flags_to_client);
+            settles(p, f.packets(), flags, direction == Direction::ToClient)
+        };
+        live.unanswered &= !settled;
         live.count(at, p, direction);
         live.touched = self.clock;
-        let class = live.class();
-        self.lists.touch(slot, class);
+        let queue = live.queue();
+        self.lists.touch(slot, queue);
+        if settled {
+            self.answered(slot, sink);
+        }
         self.dissect(slot, at, p, direction, sink);
         if let Some(every) = self.config.updates_ns {
             self.update(slot, ts, every, sink);
@@ -289,157 +326,6 @@ impl FlowTable {
         }
     }
 
-    /// A packet whose IP datagram came in pieces.
-    fn fragment(&mut self, at: &FrameAt, p: &Packet<'_>, place: &Place, sink: &mut impl FlowSink) {
-        self.counters.fragments += 1;
-        let (Some(ip), Some(fragment)) = (p.ip, p.fragment) else { return };
-        let ts = at.ts;
-        let (bridge, proto) = (at.port.bridge, ip.proto);
-        let key = FragmentKey { src: ip.src, dst: ip.dst, proto, bridge, id: fragment.id };
-        if !has_ports(ip.proto) {
-            self.whole(at, p, place, sink);
-            return;
-        }
-        if fragment.offset == 0 {
-            let slot = self.whole(at, p, place, sink);
-            let Some(live) = self.slots.get(slot as usize).and_then(Option::as_ref) else { return };
-            let known = Known::Slot(slot, live.birth);
-            let waiting = self.fragments.insert(key, known, self.clock);
-            if let (Some(waiting), Some(live)) =
-                (waiting, self.slots.get_mut(slot as usize).and_then(Option::as_mut))
-            {
-                live.absorb(&waiting);
-                let known = Known::Slot(slot, live.birth);
-                self.fragments.insert(key, known, self.clock);
-            }
-            if waits(p) {
-                self.join(key, Some((slot, place)), ts, p, sink);
-            }
-        } else {
-            match self.fragments.get_mut(&key) {
-                Some(Known::Slot(slot, birth)) => {
-                    let (slot, birth) = (*slot, *birth);
-                    let live = self.slots.get(slot as usize).and_then(Option::as_ref);
-                    if live.is_some_and(|live| live.birth == birth) {
-                        self.take_in(slot, at, p, (place, false), sink);
-                    } else {
-                        self.wait(key, at, p, sink);
-                    }
-                }
-                Some(Known::Waiting(live)) => {
-                    let direction = live.direction(p, place, false);
-                    live.count(at, p, direction);
-                    let to_server = direction == Direction::ToServer;
-                    sink.packet(&live.features, &Seen { at, to_server, packet: p });
-                }
-                None => self.wait(key, at, p, sink),
-            }
-            if ip.proto == UDP {
-                self.join(key, None, ts, p, sink);
-            }
-        }
-        while let Some((key, live)) = self.fragments.forget(self.clock) {
-            self.orphan(&key, live, sink);
-        }
-    }
-
-    /// Adds a fragment's octets to its datagram, and reads what is ready. The first fragment's flow
-    /// is in `flow`.
-    fn join(
-        &mut self,
-        key: FragmentKey,
-        flow: Option<(u32, &Place)>,
-        ts: Timestamp,
-        p: &Packet<'_>,
-        sink: &mut impl FlowSink,
-    ) {
-        let (Some(fragment), payload) = (p.fragment, p.payload) else { return };
-        let flow = match flow {
-            Some((slot, place)) => {
-                let live = self.slots.get(slot as usize).and_then(Option::as_ref);
-                let Some(live) = live.filter(|live| live.dissector.is_some()) else {
-                    return self.datagrams.forget(&key);
-                };
-                Some((slot, live.direction(p, place, true)))
-            }
-            // Once the first fragment went by, only a datagram that waits takes more.
-            None => {
-                let first_came = matches!(self.fragments.get_mut(&key), Some(Known::Slot(..)));
-                if first_came && !self.datagrams.holds(&key) {
-                    return;
-                }
-                None
-            }
-        };
-        let piece = Piece { offset: fragment.offset, more: fragment.more, payload };
-        match self.datagrams.add(key, flow, piece, self.clock) {
-            Joined::Kept => {}
-            Joined::Ready(datagram) => self.read(&datagram, ts, sink),
-            Joined::NoRoom => {
-                self.counters.datagrams_dropped += 1;
-                if let Some((slot, direction)) = flow {
-                    self.read(&Datagram { slot, direction, payload: payload.to_vec() }, ts, sink);
-                }
-            }
-        }
-    }
-
-    /// Feeds a datagram that came in pieces to what follows its application.
-    fn read(&mut self, datagram: &Datagram, ts: Timestamp, sink: &mut impl FlowSink) {
-        let live = self.slots.get_mut(datagram.slot as usize).and_then(Option::as_mut);
-        let Some(live) = live else { return };
-        let segment = Segment {
-            proto: UDP,
-            src_port: live.features.src_port,
-            dst_port: live.features.dst_port,
-            direction: datagram.direction,
-            seq: 0,
-            payload: &datagram.payload,
-            missing: 0,
-            multicast: live.multicast,
-        };
-        let mut ear = Ear {
-            features: &mut live.features,
-            kept: &mut live.kept,
-            budget: &mut self.budget,
-            sink,
-            ts,
-        };
-        follow(&mut live.dissector, &segment, &mut ear);
-    }
-
-    /// Keeps a later fragment until the first one comes.
-    fn wait(&mut self, key: FragmentKey, at: &FrameAt, p: &Packet<'_>, sink: &mut impl FlowSink) {
-        let place = Place::portless(key.src, key.dst, key.proto, key.bridge);
-        let hash = place.key.hash(self.config.hash_seed);
-        let mut live = Live::open(p, &place, hash, at, self.counters.packets);
-        live.count(at, p, Direction::ToServer);
-        sink.packet(&live.features, &Seen { at, to_server: true, packet: p });
-        let replaced = self.fragments.insert(key, Known::Waiting(live), self.clock);
-        debug_assert!(replaced.is_none(), "only called where nothing waits");
-    }
-
-    /// Gives fragments that waited in vain to the flow without ports of their addresses.
-    fn orphan(&mut self, key: &FragmentKey, mut waiting: Box<Live>, sink: &mut impl FlowSink) {
-        self.counters.fragments_orphaned += 1;
-        let place = Place::portless(key.src, key.dst, key.proto, key.bridge);
-        match self.find(&place, waiting.hash) {
-            Some(slot) => {
-                let Some(live) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
-                    return;
-                };
-                live.absorb(&waiting);
-                live.touched = self.clock;
-                let class = live.class();
-                self.lists.touch(slot, class);
-            }
-            None => {
-                waiting.dissector = None;
-                self.admit(waiting, sink);
-            }
-        }
-    }
-
     fn find(&self, place: &Place, hash: u64) -> Option<u32> {
         let same = |slot: &u32| {
             let live = self.slots.get(*slot as usize).and_then(Option::as_ref);
@@ -450,15 +336,7 @@ impl FlowTable {
 
     /// Makes room for a record, puts it in, and says so.
     fn admit(&mut self, mut live: Box<Live>, sink: &mut impl FlowSink) -> u32 {
-        while self.index.len() >= self.config.flows_max.max(1) {
-            let quietest = Class::ALL
-                .into_iter()
-                .filter_map(|class| self.lists.front(class))
-                .min_by_key(|slot| {
-                    let live = self.slots.get(*slot as usize).and_then(Option::as_ref);
-                    live.map_or((i64::MAX, u64::MAX), |live| (live.touched, live.birth))
-                });
-            let Some(slot) = quietest else { break };
+        while let Some(slot) = self.to_evict(live.unanswered) {
             self.counters.evicted += 1;
             self.end(slot, EndReason::Evicted, sink);
         }
@@ -469,7 +347,7 @@ impl FlowTable {
         } else {
             self.counters.links += 1;
         }
-        let (hash, class) = (live.hash, live.class());
+        let (hash, queue) = (live.hash, live.queue());
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -484,7 +362,7 @@ impl FlowTable {
         self.index.insert_unique(hash, slot, |slot| {
             slots.get(*slot as usize).and_then(Option::as_ref).map_or(0, |live| live.hash)
         });
-        self.lists.touch(slot, class);
+        self.lists.touch(slot, queue);
         self.counters.live = self.index.len() as u64;
         self.counters.live_max = self.counters.live_max.max(self.counters.live);
         slot
@@ -571,27 +449,48 @@ impl FlowTable {
                 self.read(&datagram, now, sink);
             }
         }
+        if self.flood.is_some() {
+            self.fold_overdue(sink);
+        }
         if self.config.no_idle_timeout {
             return;
         }
-        for class in Class::ALL {
-            let idle = match class {
-                Class::Tcp => self.config.idle_tcp_ns,
-                Class::TcpClosed => self.config.idle_tcp_closed_ns,
-                Class::Udp => self.config.idle_udp_ns,
-                Class::Other => self.config.idle_other_ns,
-            };
-            while let Some(slot) = self.lists.front(class) {
+        for queue in Queue::ALL {
+            let idle = self.idle_ns(queue);
+            while let Some(slot) = self.lists.front(queue) {
                 let live = self.slots.get(slot as usize).and_then(Option::as_ref);
                 let quiet = live.map_or(i64::MAX, |live| self.clock.saturating_sub(live.touched));
                 if quiet <= idle && quiet >= -CLOCK_STEP_NS {
                     break;
                 }
                 self.counters.ended_idle += 1;
-                let closed = class == Class::TcpClosed;
+                let closed = queue.class == Class::TcpClosed;
                 self.end(slot, if closed { EndReason::Closed } else { EndReason::Idle }, sink);
             }
         }
+    }
+
+    fn idle_ns(&self, queue: Queue) -> i64 {
+        match queue.class {
+            Class::Tcp => self.config.idle_tcp_ns,
+            Class::TcpClosed => self.config.idle_tcp_closed_ns,
+            Class::Udp => self.config.idle_udp_ns,
+            Class::Other => self.config.idle_other_ns,
+        }
+    }
+
+    /// When the next record ends by itself, as far as is known now: what comes before has nothing
+    /// to do but for packets. [`FlowTable::advance`] does it then.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let quiet = Queue::ALL.into_iter().filter(|_| !self.config.no_idle_timeout);
+        let quiet = quiet.filter_map(|queue| {
+            let slot = self.lists.front(queue)?;
+            let live = self.slots.get(slot as usize).and_then(Option::as_ref)?;
+            Some(live.touched.saturating_add(self.idle_ns(queue)).saturating_add(1))
+        });
+        let flood = self.flood.as_ref().and_then(|flood| flood.next_due());
+        quiet.chain(flood).chain(self.datagrams.next_due()).min().map(Timestamp)
     }
 
     /// Takes a record out and reports it.
