@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ghost_lab::generate::{self, Traffic};
 use ghost_lab::{Frame, Namespace, link_pair, send_frames, skipped, transfer, until};
-use ghost_tap::live::{Direction, InlinePort, InlineSizes, InlineTap, Polled, open_socket};
+use ghost_tap::live::{
+    Direction, HEARTBEAT_STALE_NS, InlinePort, InlineSizes, InlineTap, Polled, open_socket,
+};
 
 /// Two hosts, and a switch of two ports that only the wire joins.
 struct Rig {
@@ -232,6 +234,42 @@ fn netns_a_reader_that_stands_still_delays_no_frame_and_its_loss_is_counted() {
     assert!(lost >= 25_000, "{lost} records lost, no frame");
     read_all(&mut tap);
     accounts_hold(&tap, before, &rig);
+}
+
+#[test]
+fn netns_the_heart_beats_while_nothing_passes_and_stops_with_the_wire() {
+    if skipped(&[]) {
+        return;
+    }
+    let rig = Rig::new();
+    // Any page will do: what the kernel's program reads is a map of the same layout.
+    let path = std::env::temp_dir().join(format!("heartbeat-{}", std::process::id()));
+    let page = std::fs::File::options().read(true).write(true).create_new(true).open(&path);
+    let page = page.unwrap();
+    page.set_len(4096).unwrap();
+    let beat = || {
+        let bytes = std::fs::read(&path).unwrap();
+        u64::from_ne_bytes(bytes[..8].try_into().unwrap())
+    };
+    let port = |name| {
+        let ifindex = rig.switch.ifindex(name).unwrap();
+        InlinePort { ifindex, socket: rig.switch.within(open_socket).unwrap().unwrap() }
+    };
+    let heartbeat = Some(page.into());
+    let sizes = InlineSizes::default();
+    let tap = InlineTap::start([port("p0"), port("p1")], heartbeat, sizes).unwrap();
+    until("a first beat", Duration::from_secs(5), || beat() > 0).unwrap();
+    for _ in 0..3 {
+        let last = beat();
+        until("the next beat", Duration::from_secs(5), || beat() > last).unwrap();
+        // However busy the machine, a beat is at most a sleep and a turn after the last.
+        assert!(beat() - last < 20 * HEARTBEAT_STALE_NS);
+    }
+    drop(tap);
+    let last = beat();
+    std::thread::sleep(Duration::from_millis(150));
+    assert_eq!(beat(), last, "without the wire there is none");
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

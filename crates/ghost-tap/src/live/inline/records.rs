@@ -113,9 +113,11 @@ impl Writer {
         self.current.as_mut()
     }
 
-    /// When the oldest frame that was not handed over yet arrived.
+    /// When the oldest frame arrived for which the reader may be waiting: it was not handed over
+    /// yet, and nothing else waits for it.
     pub(super) fn oldest_ns(&self) -> Option<u64> {
-        self.current.as_ref()?.frames.first().map(|frame| frame.monotonic_ns)
+        let chunk = self.current.as_ref().filter(|_| self.out.is_empty())?;
+        chunk.frames.first().map(|frame| frame.monotonic_ns)
     }
 
     /// Gives the reader what was written so far.
@@ -212,6 +214,18 @@ mod tests {
         assert_eq!(lengths.first(), Some(&1514));
         assert_eq!(lengths.last(), Some(&COPIED_BYTES_FEW));
         assert!(lengths.is_sorted_by(|a, b| a >= b), "and more only when it was read");
+    }
+
+    #[test]
+    fn there_is_no_haste_while_the_reader_has_something_to_read() {
+        let (mut writer, mut reader) = pair(1 << 20);
+        writer.push(0, 5, 60, 1, &[0; 60]);
+        assert_eq!(writer.oldest_ns(), Some(5), "a reader with nothing waits for it");
+        writer.hand_over();
+        writer.push(0, 6, 60, 1, &[0; 60]);
+        assert_eq!(writer.oldest_ns(), None, "chunks are filled while others wait to be read");
+        all(&mut reader);
+        assert_eq!(writer.oldest_ns(), Some(6));
     }
 
     #[test]
