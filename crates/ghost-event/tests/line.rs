@@ -7,9 +7,9 @@ use ghost_event::line::{
     RecoveredNote, SegmentNote, ShapeLine, Source, Tail, View, hidden,
 };
 use ghost_event::{
-    AppBy, Behaviours, Digest, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto,
-    Role, ShapeId, Side, Stats, Subject, Tcp, TcpState, Tier, Timestamp, Tunnel, Vector, Vlans,
-    Zone,
+    AppBy, Behaviours, Digest, EndReason, Features, Folded, MacAddr, Names, Party, Port, Priority,
+    Proto, Role, ShapeId, Side, Stats, Subject, Tcp, TcpState, Tier, Timestamp, Tunnel, Vector,
+    Vlans, Zone,
 };
 
 fn empty() -> Features {
@@ -418,6 +418,33 @@ fn hostile_names_come_back_as_they_were_told() {
         back.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(back, expected);
     });
+}
+
+#[test]
+fn a_flood_told_as_one_says_what_its_flows_have_in_common() {
+    let folded = Folded { flows: 90_000, sources: 61_000, targets: 1, ports: 1 };
+    let to_server = Side { packets: 90_001, bytes: 5_400_060, payload_bytes: 0 };
+    let flood = |dst: [u8; 4]| Features {
+        dst_ip: Some(dst.into()),
+        dst_port: 80,
+        to_server,
+        behaviours: Behaviours::FLOOD,
+        folded: Some(Box::new(folded)),
+        ..empty()
+    };
+    let source = Source { in_iface: Some("eth1"), bridge: Some("br0"), ..Source::default() };
+    let line = line_of(&flood([10, 0, 0, 80]), &source);
+    let v = View::parse(&line).unwrap();
+    assert_eq!(v.ghost.folded, Some(folded));
+    assert_eq!((v.src_ip, v.dest_ip, v.dest_port), (None, Some([10, 0, 0, 80].into()), Some(80)));
+    assert_eq!((v.flow.pkts_toserver, v.flow.bytes_toserver), (90_001, 5_400_060));
+    assert_eq!((v.ghost.bridge.as_deref(), v.in_iface.as_deref()), (Some("br0"), Some("eth1")));
+    assert!(v.names.is_empty(), "what is folded is no name: {:?}", v.names);
+    let other = line_of(&flood([10, 0, 0, 81]), &source);
+    assert_ne!(v.flow_id, View::parse(&other).unwrap().flow_id);
+    let plain = line_of(&empty(), &Source::default());
+    let v = View::parse(&plain).unwrap();
+    assert_eq!((v.ghost.folded, v.ghost.bridge), (None, None));
 }
 
 #[test]

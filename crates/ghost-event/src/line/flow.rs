@@ -10,8 +10,8 @@ use super::names::Sorted;
 use super::proto::proto_name;
 use super::{FORMAT_VERSION, NAMES_BYTES_MAX, TUNNELS_MAX, text};
 use crate::{
-    AppBy, EndReason, Features, Party, Priority, Proto, Role, Seq, ShapeId, Stats, Subject, Tcp,
-    TcpState, Tunnel, Zone,
+    AppBy, EndReason, Features, Folded, Party, Priority, Proto, Role, Seq, ShapeId, Stats, Subject,
+    Tcp, TcpState, Tunnel, Zone,
 };
 
 /// Where the frames came from.
@@ -270,6 +270,9 @@ fn ghost(
     party(out, f.dst, "dest_role", "dest_zone");
     text::field(out, "src_name", f.src_name.as_deref().unwrap_or_default());
     text::field(out, "dest_name", f.dst_name.as_deref().unwrap_or_default());
+    if let Some(folded) = &f.folded {
+        self::folded(out, folded);
+    }
     stats(out, "sizes", &f.sizes);
     stats(out, "gaps_us", &f.gaps_us);
     text::put_count!(out, "payload_toserver", f.to_server.payload_bytes);
@@ -286,6 +289,16 @@ fn ghost(
     text::put_count!(out, "tunnels_dropped", f.tunnels.len().saturating_sub(TUNNELS_MAX) as u64);
     names.write_ghost(out);
     text::put_count!(out, "names_dropped", names.dropped);
+}
+
+fn folded(out: &mut Vec<u8>, folded: &Folded) {
+    text::put_key!(out, "folded");
+    out.extend_from_slice(b"{\"flows\":");
+    text::number(out, folded.flows);
+    text::put_count!(out, "sources", folded.sources);
+    text::put_count!(out, "targets", folded.targets);
+    text::put_count!(out, "ports", folded.ports);
+    out.push(b'}');
 }
 
 fn party(out: &mut Vec<u8>, party: Party, role: &str, zone: &str) {
@@ -335,7 +348,20 @@ pub fn flow_id(f: &Features) -> u64 {
                 Proto::Ip(n) => u64::from(n),
                 Proto::Ether(n) => 1 << 16 | u64::from(n),
             };
-            mac(f.src_mac) ^ mac(f.dst_mac).rotate_left(17) ^ proto << 48
+            let macs = mac(f.src_mac) ^ mac(f.dst_mac).rotate_left(17) ^ proto << 48;
+            if f.folded.is_none() {
+                return macs;
+            }
+            // Floods differ by what their flows have in common.
+            let common = [(f.src_ip, f.src_port), (f.dst_ip, f.dst_port)].map(|(ip, port)| {
+                let ip = ip.map_or(0, |ip| match ip {
+                    std::net::IpAddr::V4(a) => a.to_bits().into(),
+                    std::net::IpAddr::V6(a) => a.to_bits(),
+                });
+                #[expect(clippy::cast_possible_truncation, reason = "both halves count")]
+                mix((ip >> 64) as u64 ^ mix(ip as u64 ^ u64::from(port) << 40))
+            });
+            macs ^ common[0] ^ common[1].rotate_left(17)
         },
         |id| u64::from_be_bytes([id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7]]),
     );

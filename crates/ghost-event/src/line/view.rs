@@ -14,7 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::note::Note;
 use super::walk;
-use crate::{Behaviours, Digest, MacAddr, Party, Priority, Seq, ShapeId, Tier, Timestamp, Vector};
+use crate::{
+    Behaviours, Digest, Folded, MacAddr, Party, Priority, Seq, ShapeId, Tier, Timestamp, Vector,
+};
 
 /// Keys of `ghost` that are our own facts; every other one there is a name.
 pub(super) const GHOST_KEYS: &[&str] = &[
@@ -205,6 +207,8 @@ pub struct Ghost<'a> {
     pub dest: Party,
     pub src_name: Option<Cow<'a, str>>,
     pub dest_name: Option<Cow<'a, str>>,
+    /// Present where the line tells many flows of a flood as one.
+    pub folded: Option<Folded>,
     pub sizes: Option<Spread>,
     pub gaps_us: Option<Spread>,
     pub payload_toserver: u64,

@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::names;
 use super::note::{EpochNote, GapNote, ImportNote, ImportState, Note, RecoveredNote, SegmentNote};
 use super::view::{GHOST_KEYS, LineKind, Name, Spread, TunnelPart, View};
-use crate::{Behaviours, Digest, MacAddr, Priority, Role, ShapeId, Timestamp, Zone};
+use crate::{Behaviours, Digest, Folded, MacAddr, Priority, Role, ShapeId, Timestamp, Zone};
 
 /// Paths that need no allocation; any other is read as well.
 const KNOWN_PATHS: &[&str] = &[
@@ -59,6 +59,7 @@ enum Section {
     Ghost,
     Sizes,
     Gaps,
+    Folded,
     Note,
     Names,
     Ignored,
@@ -230,6 +231,10 @@ impl<'de> Reading<'de> {
                 self.view.ghost.gaps_us = Some(Spread::default());
                 Section::Gaps
             }
+            (Section::Ghost, "folded") => {
+                self.view.ghost.folded = Some(Folded::default());
+                Section::Folded
+            }
             (Section::Ghost, key) => {
                 self.view.note = match key {
                     "epoch" => Some(Note::Epoch(EpochNote::default())),
@@ -304,6 +309,17 @@ impl<'de> Reading<'de> {
             Section::Ghost => self.ghost(key, value),
             Section::Sizes => spread(self.view.ghost.sizes.as_mut(), key, &value),
             Section::Gaps => spread(self.view.ghost.gaps_us.as_mut(), key, &value),
+            Section::Folded => {
+                let folded = self.view.ghost.folded.get_or_insert_default();
+                let count = value.whole().unwrap_or(0);
+                match key {
+                    "flows" => folded.flows = count,
+                    "sources" => folded.sources = count,
+                    "targets" => folded.targets = count,
+                    "ports" => folded.ports = count,
+                    _ => {}
+                }
+            }
             Section::Note => self.note(key, value),
             Section::Names => self.name(key, value),
             Section::Ignored => {}
