@@ -5,15 +5,20 @@
 //! holds. Behaviours weigh more than applications, applications more than words: someone who asks
 //! for guessed ssh passwords wants those before any other ssh.
 
+use std::collections::HashMap;
+
 use ghost_event::{Seq, ShapeId, Timestamp, Vector};
-use ghost_index::{Clause, Hit as Found, Index, Kind, Order, Position, Request, Response, Term};
+use ghost_index::{
+    Clause, Hit as Found, Index, Kind, Order, Point, Position, Request, Response, Tally, Term,
+};
 use jiff::Zoned;
 
 use crate::error::QueryError;
-use crate::filter::{Key, Mode, Part, below_ip as below_ip_clause};
+use crate::filter::{Key, Mode, Part, below_ip as below_ip_clause, packets};
 use crate::limits;
 use crate::tags::Tags;
 use crate::understand::{Understanding, understand};
+use crate::units;
 
 /// The note of an answer whose words were placed by the token table alone.
 pub const WITHOUT_MODEL: &str = "matched without the model";
@@ -105,6 +110,8 @@ pub struct Hit {
     pub position: Position,
     pub shape: ShapeId,
     pub score: f32,
+    /// Of a point of packets: how many they are in that minute, and their bytes.
+    pub tally: Option<Tally>,
     /// Short reasons, the weightiest first; conditions that all hits meet are not among them.
     pub why: Vec<String>,
 }
@@ -170,13 +177,16 @@ pub fn answer(
 }
 
 /// Lists what meets the conditions; words without a key are refused by saying nothing of meaning.
+/// Packets are listed only where the conditions name a kind of event.
 ///
 /// # Errors
 /// A filter cannot be read, or the index refuses.
 pub fn list(words: &str, ask: &Ask<'_>, sources: &Sources<'_>) -> Result<Answer, QueryError> {
     let mut understanding = understand(words, ask.now, ask.tags)?;
     understanding.parts.extend(ask.also.iter().cloned());
-    search(understanding, ask, sources, None)
+    let any_kind = understanding.parts.iter().any(|part| part.filter.key == Key::Event);
+    let without = if any_kind { Vec::new() } else { vec![Clause::Not(Box::new(packets()))] };
+    run(understanding, ask, sources, None, without)
 }
 
 /// Answers what was understood; `meant` is the vector of its meaning.
@@ -189,6 +199,17 @@ pub fn search(
     sources: &Sources<'_>,
     meant: Option<&Vector>,
 ) -> Result<Answer, QueryError> {
+    run(understanding, ask, sources, meant, Vec::new())
+}
+
+/// As [`search`], with conditions that are not told.
+fn run(
+    understanding: Understanding,
+    ask: &Ask<'_>,
+    sources: &Sources<'_>,
+    meant: Option<&Vector>,
+    filter: Vec<Clause>,
+) -> Result<Answer, QueryError> {
     let limit =
         if ask.limit == 0 { limits::LIMIT_DEFAULT } else { ask.limit.min(limits::LIMIT_MAX) };
     let mut request = Request {
@@ -196,6 +217,7 @@ pub fn search(
         limit,
         by_flow: ask.by_flow,
         as_of: ask.as_of,
+        filter,
         ..Request::default()
     };
     let mut preferred: Vec<&Part> = Vec::new();
@@ -247,13 +269,15 @@ pub fn search(
     if ranked {
         without_link_records(&mut found, unasked);
     }
-    let hits = cut(&found, &preferred, ask.order);
-    let explain = |hit: &Found| Hit {
-        seq: hit.seq,
-        position: hit.at,
-        shape: hit.shape,
-        score: hit.score,
-        why: why(hit, &preferred, cosines.as_deref(), &all),
+    let hits: Vec<&Found> = cut(&found, &preferred, ask.order).collect();
+    let tallies = tallies(&hits, &all)?;
+    let explain = |hit: &Found| {
+        let tally = hit.point().and_then(|point| tallies.get(&point).copied());
+        let mut why = why(hit, &preferred, cosines.as_deref(), &all);
+        if let Some(tally) = tally {
+            why.insert(0, format!("× {}", units::packets(tally.packets)));
+        }
+        Hit { seq: hit.seq, position: hit.at, shape: hit.shape, score: hit.score, tally, why }
     };
     Ok(Answer {
         understood: understanding.to_string(),
@@ -266,9 +290,26 @@ pub fn search(
             shapes: sources.index.shapes().len() as u64,
         },
         notes,
-        hits: hits.map(explain).collect(),
+        hits: hits.into_iter().map(explain).collect(),
         understanding,
     })
+}
+
+/// What the points among `hits` amount to, over all indexes.
+fn tallies(hits: &[&Found], all: &[&dyn Index]) -> Result<HashMap<Point, Tally>, QueryError> {
+    let points: Vec<Point> = hits.iter().filter_map(|hit| hit.point()).collect();
+    let mut sums: HashMap<Point, Tally> = HashMap::new();
+    if points.is_empty() {
+        return Ok(sums);
+    }
+    for index in all {
+        for (point, tally) in points.iter().zip(index.tally(&points)?) {
+            let sum = sums.entry(*point).or_default();
+            sum.packets = sum.packets.saturating_add(tally.packets);
+            sum.bytes = sum.bytes.saturating_add(tally.bytes);
+        }
+    }
+    Ok(sums)
 }
 
 /// Who asks for an application's traffic, and says nothing of attacks, wants conversations: told by

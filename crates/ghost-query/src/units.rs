@@ -73,9 +73,30 @@ pub(crate) fn unit_us(unit: &str) -> Option<f64> {
     })
 }
 
+/// `1,204 packets in this minute`.
+pub(crate) fn packets(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + 32);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out.push_str(if count == 1 { " packet in this minute" } else { " packets in this minute" });
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packets_of_a_minute_are_counted_in_words() {
+        assert_eq!(packets(1), "1 packet in this minute");
+        assert_eq!(packets(1204), "1,204 packets in this minute");
+        assert_eq!(packets(6_000_000), "6,000,000 packets in this minute");
+    }
 
     #[test]
     fn numbers_read_with_their_units_and_nothing_else() {
