@@ -2,8 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -29,19 +27,6 @@ pub(crate) fn random_id() -> Result<[u8; 16], Failed> {
 pub(crate) fn narrow_permissions() {
     let others = rustix::fs::Mode::RWXO | rustix::fs::Mode::WGRP;
     rustix::process::umask(others);
-}
-
-/// Makes `folder`, which others may look into; what stands in it has permissions of its own.
-pub(crate) fn open_folder(folder: &Path) -> Result<(), Failed> {
-    let failed = |e: std::io::Error| Failed::new(format!("{}: {e}", folder.display()));
-    match std::fs::create_dir(folder) {
-        Ok(()) => {
-            let open = std::fs::Permissions::from_mode(0o755);
-            std::fs::set_permissions(folder, open).map_err(failed)
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(failed(e)),
-    }
 }
 
 /// A flag that SIGINT and SIGTERM raise; a second signal ends the program at once.

@@ -152,8 +152,8 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "tap.helper",
-        what: "Socket of the attach helper. \"auto\": /run/ghostbridge/attach.sock where it is, \
-               else a helper of its own, which needs root.",
+        what: "Socket of the attach helper. \"auto\": a helper of its own where this runs as root, \
+               else /run/ghostbridge/attach.sock.",
         reload: Reload::Restart,
         get: |c| path_or_auto(c.tap.helper.as_ref()),
         set: |c, v| auto_or_path(v).map(|path| c.tap.helper = path),

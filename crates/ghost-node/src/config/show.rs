@@ -58,6 +58,7 @@ impl Settings {
 /// Writes each key by `each`, under the heads of their tables; a table without any has no head.
 fn file(out: &mut String, mut each: impl FnMut(&mut String, &Key)) {
     let mut table = "";
+    let mut headed = false;
     for key in keys() {
         let mut text = String::new();
         each(&mut text, key);
@@ -66,12 +67,14 @@ fn file(out: &mut String, mut each: impl FnMut(&mut String, &Key)) {
         }
         let of = key.name.split_once('.').map_or("", |(table, _)| table);
         if of != table {
-            let _ = write!(out, "{}[{of}]\n", if out.is_empty() { "" } else { "\n" });
+            let _ = writeln!(out, "{}[{of}]", if out.is_empty() { "" } else { "\n" });
             table = of;
+            headed = true;
         }
-        if text.starts_with('#') && !out.ends_with("]\n") {
+        if text.starts_with('#') && !headed {
             out.push('\n');
         }
+        headed = false;
         *out += &text;
     }
 }

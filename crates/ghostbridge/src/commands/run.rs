@@ -4,12 +4,11 @@
 //! is still permitted; every privilege is given up; then log, taps and API are opened. What comes
 //! after is waiting for signals, and for the watchdog's hour.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghost_node::api::{self, ApiConfig};
-use ghost_node::config::{Config, Settings};
+use ghost_node::api::{self, ApiConfig, ApiHost};
+use ghost_node::config::Settings;
 use ghost_node::daemon::{Daemon, DaemonError, DaemonHost, FrameSource, Status, Stopped};
 use ghost_node::{Clock, DataDir, RealClock};
 use jiff::tz::TimeZone;
@@ -40,30 +39,34 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
     let signals = Signals::catch()?;
     let data = place.data();
     let config = settings.config.clone();
-    let api_config = api_config(&config, &data);
+    let api_config = ApiConfig::of(&config, &data);
     let source = if config.tap.enabled {
         FrameSource::Helper(Box::new(Helper::find(&config)?))
     } else {
         FrameSource::None
     };
-    if let Some(folder) = api_config.socket.parent().filter(|f| *f == Path::new(RUN_FOLDER)) {
-        host::open_folder(folder)?;
-    }
     privileges::join_group(&config.api.group)?;
     privileges::keep_only(rustix::thread::CapabilitySet::empty())?;
     let host = Arc::new(ProgramHost { random: host::random_id()? });
-    let daemon = Daemon::start(config, &data, place.models(), source, host).map_err(failed)?;
-    let served = api::serve(api_config, Arc::new(daemon.clone()));
-    let served = match served {
+    let daemon = Daemon::start(config, &data, place.models(), source, Arc::clone(&host) as _)
+        .map_err(failed)?;
+    let served = match api::serve(api_config, Arc::new(daemon.clone()), host) {
         Ok(served) => served,
         Err(error) => {
             daemon.stop();
             return Err(Failed::caused(error));
         }
     };
-    tell_start(&daemon, &settings, &data, &signals);
+    tell_start(&daemon, &settings, &data);
     notify.ready(&line(&daemon.status()));
-    let mut running = Running { daemon: &daemon, settings, asked, place: &place, notify: &notify };
+    let mut running = Running {
+        daemon: &daemon,
+        served: &served,
+        settings,
+        asked,
+        place: &place,
+        notify: &notify,
+    };
     running.until_stopped(&signals);
     notify.stopping();
     say("stopping: draining what is under way");
@@ -95,8 +98,19 @@ impl DaemonHost for ProgramHost {
     }
 }
 
+impl ApiHost for ProgramHost {
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(RealClock)
+    }
+
+    fn say(&self, words: &str) {
+        say(safe_text(words));
+    }
+}
+
 struct Running<'a> {
     daemon: &'a Daemon,
+    served: &'a api::Running,
     settings: Settings,
     asked: &'a Run,
     place: &'a Place,
@@ -113,7 +127,7 @@ impl Running<'_> {
                 Wanted::Reload => self.reload(),
                 Wanted::Nothing => {}
             }
-            if self.daemon.alive() {
+            if self.daemon.alive() && self.served.alive() {
                 self.notify.alive();
             }
             since_status += tick;
@@ -151,25 +165,6 @@ impl Running<'_> {
     }
 }
 
-/// Where sockets of the system's own daemon are.
-const RUN_FOLDER: &str = "/run/ghostbridge";
-
-fn api_config(config: &Config, data: &DataDir) -> ApiConfig {
-    let in_data = data.root().join("state/api.sock");
-    let of_system = data.root() == Path::new("/var/lib/ghostbridge");
-    let socket = match &config.api.socket {
-        Some(socket) => socket.clone(),
-        None if of_system => PathBuf::from(RUN_FOLDER).join("api.sock"),
-        None => in_data.clone(),
-    };
-    ApiConfig {
-        link: (socket != in_data).then_some(in_data),
-        socket,
-        group: Some(config.api.group.clone()).filter(|group| !group.is_empty()),
-        metrics_listen: config.metrics.listen.map(|address| address.to_string()),
-    }
-}
-
 fn failed(error: DaemonError) -> Failed {
     match error {
         DaemonError::Filter(_) => Failed::usage(error),
@@ -178,7 +173,7 @@ fn failed(error: DaemonError) -> Failed {
 }
 
 /// A few lines: what was found, what is tapped, where it is logged, how to ask.
-fn tell_start(daemon: &Daemon, settings: &Settings, data: &DataDir, signals: &Signals) {
+fn tell_start(daemon: &Daemon, settings: &Settings, data: &DataDir) {
     let mut status = daemon.status();
     if settings.config.tap.enabled {
         let step = Duration::from_millis(50);
@@ -188,7 +183,6 @@ fn tell_start(daemon: &Daemon, settings: &Settings, data: &DataDir, signals: &Si
             waited += step;
             status = daemon.status();
         }
-        let _ = signals;
         if !status.ports.iter().any(|port| port.attached) {
             say("tapping nothing yet; ports are tapped as they come");
         }
