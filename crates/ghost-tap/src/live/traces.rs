@@ -105,22 +105,29 @@ fn folders() -> io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// Has every link in it lost its interface?
+/// Are there links in it, of which every one has lost its interface? One without any may be in the
+/// making.
 fn is_dead(folder: &Path) -> io::Result<bool> {
-    let mut dead = true;
+    let (mut links, mut alive) = (0, false);
     walk(folder, &mut |path| {
-        let link = path.file_name().and_then(|name| name.to_str());
-        if link.is_some_and(|name| name.starts_with("link")) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with("link")) {
             let info = sys::from_pin(path).and_then(|link| sys::link_info(link.as_fd()));
-            dead &= info.is_ok_and(|info| info.ifindex == 0);
+            links += 1;
+            alive |= !info.is_ok_and(|info| info.ifindex == 0);
         }
     })?;
-    Ok(dead)
+    Ok(links > 0 && !alive)
 }
 
 /// Everything in a folder, what is within before what is around.
 fn walk(folder: &Path, each: &mut impl FnMut(&Path)) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        // It went while we looked.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             walk(&entry.path(), each)?;

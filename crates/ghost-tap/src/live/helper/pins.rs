@@ -50,8 +50,7 @@ impl Pins {
         let failed = |error| TapError::of("keep a wire in /sys/fs/bpf", error);
         let namespace = of_this_namespace().map_err(failed)?;
         let path = namespace.join(format!("{kind}-{VERSION}-{}-{}", a.min(b), a.max(b)));
-        fs::create_dir_all(&path).map_err(failed)?;
-        let lock = File::open(&path).map_err(failed)?;
+        let lock = make_folder(&path).map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(TapError::Busy),
@@ -105,6 +104,17 @@ impl Pins {
         self.clear()?;
         self.leave();
         Ok(())
+    }
+}
+
+/// Others may remove a folder above, empty until then, while it is made.
+fn make_folder(path: &Path) -> io::Result<File> {
+    let mut tries = 0;
+    loop {
+        match fs::create_dir_all(path).and_then(|()| File::open(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < 16 => tries += 1,
+            made => return made,
+        }
     }
 }
 
