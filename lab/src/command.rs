@@ -35,7 +35,7 @@ impl Process {
         Ok(Process { child, name, output })
     }
 
-    /// Its process id: `ip netns exec` becomes the program, so this is the program's own.
+    /// Its process id: `nsenter` becomes the program, so this is the program's own.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -156,18 +156,26 @@ fn failed(name: &str, status: Option<ExitStatus>, output: String) -> LabError {
     LabError::Failed { command: name.to_owned(), status, output }
 }
 
+/// `nsenter`, not `ip netns exec`, which would hide /sys/fs/bpf (and what is pinned there) behind
+/// a mount of its own. /sys/class/net stays the host's for that; /proc/net is the namespace's.
 fn inside(namespace: &str, argv: &[&str]) -> Command {
-    let mut command = program(&["ip", "netns", "exec", namespace]);
-    command.args(argv);
+    let mut command = program(&["nsenter", &format!("--net=/run/netns/{namespace}"), "--"]);
+    if let Some((name, rest)) = argv.split_first() {
+        command.arg(path_of(name)).args(rest);
+    }
     command
 }
 
 #[expect(clippy::disallowed_methods, reason = "the laboratory drives the machine's own tools")]
 fn program(argv: &[&str]) -> Command {
     let (name, rest) = argv.split_first().unwrap_or((&"", &[]));
-    let mut command = Command::new(needs::find(name).unwrap_or_else(|| name.into()));
+    let mut command = Command::new(path_of(name));
     command.args(rest);
     command
+}
+
+fn path_of(name: &str) -> std::path::PathBuf {
+    needs::find(name).unwrap_or_else(|| name.into())
 }
 
 /// An unnamed file in the temporary folder.

@@ -127,6 +127,20 @@ impl Namespace {
         self.within(|| crate::sys::ifindex(interface))?.map_err(LabError::io(what))
     }
 
+    /// The Ethernet address of an interface here.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such interface, or it has none.
+    pub fn mac(&self, interface: &str) -> Result<[u8; 6], LabError> {
+        let said = self.run(&["ip", "-o", "link", "show", "dev", interface])?;
+        let mut words = said.split_ascii_whitespace().skip_while(|word| *word != "link/ether");
+        let octets = words.nth(1).unwrap_or_default().split(':');
+        let octets: Vec<u8> =
+            octets.map_while(|octet| u8::from_str_radix(octet, 16).ok()).collect();
+        octets.try_into().map_err(|_| LabError::Wrong(format!("no address of {interface}: {said}")))
+    }
+
     /// The counters of an interface here.
     ///
     /// # Errors

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-/// Why tests in namespaces can't run here, or `None`. `tools` are programs beyond `ip`.
+/// Why tests in namespaces can't run here, or `None`. `tools` are programs beyond `ip` and `nsenter`.
 pub fn missing_needs(tools: &[&str]) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("needs root (network namespaces)".into());
     }
-    let missing: Vec<&str> =
-        ["ip"].iter().chain(tools).copied().filter(|tool| find(tool).is_none()).collect();
+    let missing: Vec<&str> = ["ip", "nsenter"]
+        .iter()
+        .chain(tools)
+        .copied()
+        .filter(|tool| find(tool).is_none())
+        .collect();
     if !missing.is_empty() {
         return Some(format!("not installed: {}", missing.join(", ")));
     }
