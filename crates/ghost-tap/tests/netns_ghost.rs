@@ -135,7 +135,23 @@ fn netns_super_frames_are_seen_as_a_capture_at_the_same_port_sees_them() {
     let path = file.path().to_str().unwrap();
     let mut capture = rig
         .switch
-        .spawn(&["tcpdump", "-i", "p0", "-Q", "in", "-s", "232", "-B", "65536", "-Un", "-w", path])
+        .spawn(&[
+            "tcpdump",
+            "-i",
+            "p0",
+            "-Q",
+            "in",
+            "-s",
+            "232",
+            "-B",
+            "65536",
+            "--immediate-mode",
+            "-Z",
+            "root",
+            "-Un",
+            "-w",
+            path,
+        ])
         .unwrap();
     capture.says("listening on", Duration::from_secs(10)).unwrap();
     let (_helper, mut tap) = rig.ghost(sizes());
@@ -148,7 +164,7 @@ fn netns_super_frames_are_seen_as_a_capture_at_the_same_port_sees_them() {
             ours.extend(read_all(&mut tap));
         }
     });
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(500));
     capture.stop(Duration::from_secs(5));
     ours.extend(read_all(&mut tap));
     ours.retain(|frame| frame.ifindex == rig.port("p0"));
@@ -202,7 +218,7 @@ fn netns_a_tls_hello_over_several_segments_is_kept_to_its_end() {
     let frames = read_all(&mut tap);
     let kept: Vec<&[u8]> = frames
         .iter()
-        .filter(|f| f.ifindex == rig.port("p0") && f.wire_len > 66)
+        .filter(|f| f.ifindex == rig.port("p0") && f.wire_len > 74)
         .map(|f| f.data.get(66..).unwrap_or_default())
         .collect();
     assert!(kept.len() > 10, "the stream came in {} segments", kept.len());
