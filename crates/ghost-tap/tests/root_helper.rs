@@ -82,7 +82,12 @@ fn root_a_helper_without_a_capability_says_which_and_lives_on() {
         return;
     }
     let rig = Rig::bridged();
-    for capabilities in [&[CAP_PERFMON, "net_admin"][..], &[CAP_BPF, CAP_PERFMON], &["chown"]] {
+    for capabilities in [
+        &[CAP_BPF, "net_admin"][..],
+        &[CAP_PERFMON, "net_admin"],
+        &[CAP_BPF, CAP_PERFMON],
+        &["chown"],
+    ] {
         let (socket, mut child) = start(&rig, capabilities);
         let mut helper = Helper::connect(socket).unwrap();
         for _ in 0..2 {

@@ -51,8 +51,8 @@ impl Helper {
             return Ok(Helper::Listening(system.to_owned()));
         }
         Err(Failed::permission(
-            "attaching to interfaces takes CAP_BPF and CAP_NET_ADMIN: run as root, start the \
-             service (systemctl start ghostbridge), or run with --no-tap",
+            "attaching to interfaces takes CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run as root, \
+             start the service (systemctl start ghostbridge), or run with --no-tap",
         ))
     }
 

@@ -15,8 +15,10 @@ use rustix::thread::{
 
 use crate::outcome::Failed;
 
-/// What loading and attaching take.
-pub(crate) const ATTACH: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::NET_ADMIN);
+/// What loading and attaching take: without CAP_PERFMON the kernel guards the program against
+/// speculation, at more than the price of the program itself, or refuses it.
+pub(crate) const ATTACH: CapabilitySet =
+    CapabilitySet::BPF.union(CapabilitySet::NET_ADMIN).union(CapabilitySet::PERFMON);
 /// What opening a packet socket takes, besides.
 pub(crate) const RAW: CapabilitySet = CapabilitySet::NET_RAW;
 

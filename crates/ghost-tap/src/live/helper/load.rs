@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use aya::maps::Map;
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+use rustix::thread::{CapabilitySet, capabilities};
 
 use super::super::rings::{CHUNK_BYTES, Layout, Maps};
 use super::super::{RingSizes, TapError};
@@ -123,7 +124,14 @@ fn from_kernel(what: &str, error: &(dyn Error + 'static)) -> TapError {
         Some(number @ (libc::EPERM | libc::ENOMEM)) => {
             TapError::of(what, io::Error::from_raw_os_error(number))
         }
-        // The verifier says EACCES of a program it does not like.
+        // Without CAP_PERFMON the verifier is stricter than our programs are written for, and it
+        // says EACCES of any program it does not like.
+        Some(number) if !may_watch() => TapError::of(what, io::Error::from_raw_os_error(number)),
         _ => TapError::Rejected { log: error.to_string() },
     }
+}
+
+fn may_watch() -> bool {
+    let enough = CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN;
+    capabilities(None).is_ok_and(|sets| sets.effective.intersects(enough))
 }
