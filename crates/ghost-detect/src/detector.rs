@@ -14,7 +14,7 @@ use crate::scan::Scans;
 use crate::shell::Shells;
 use crate::windows::Intrusions;
 use crate::zone::zone;
-use crate::{brand, category, certificate, facts, web};
+use crate::{brand, category, certificate, facts, folded, web};
 
 /// Behaviours, roles and names over the flows of one table.
 ///
@@ -106,6 +106,9 @@ impl Detector {
     }
 
     fn observe(&mut self, f: &Features) {
+        if f.folded.is_some() {
+            return;
+        }
         self.scans.observe(f);
         self.floods.observe(f);
         self.brutes.observe(f);
@@ -122,6 +125,10 @@ impl Detector {
             }
         }
         self.name(f);
+        if let Some(folded) = &f.folded {
+            f.behaviours.insert(folded::judge(f, folded));
+            return;
+        }
         let mut found = facts::judge(f)
             .with(certificate::judge(f))
             .with(self.scans.judge(f))

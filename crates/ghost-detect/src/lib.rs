@@ -20,6 +20,7 @@ mod detector;
 mod domains;
 mod facts;
 mod flood;
+mod folded;
 mod known;
 mod limits;
 mod scan;

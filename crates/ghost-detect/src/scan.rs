@@ -16,9 +16,9 @@ use crate::zone::zone;
 
 const WINDOW_NS: i64 = 120_000_000_000;
 /// Ports of one target within the window.
-const PORTS: u32 = 15;
+pub(crate) const PORTS: u32 = 15;
 /// Targets of one port within the window; fewer for echo, which no program sends to many at once.
-const TARGETS: u32 = 15;
+pub(crate) const TARGETS: u32 = 15;
 const ECHO_TARGETS: u32 = 8;
 /// Distinct targets of one ARP sender.
 const ARP_TARGETS: u64 = 30;
@@ -171,6 +171,11 @@ fn counts(f: &Features, dst: IpAddr, proto: u8) -> bool {
     if matches!(zone(dst), Zone::Multicast | Zone::Broadcast) {
         return false;
     }
+    attempts(f, proto)
+}
+
+/// Whether its source tried something.
+pub(crate) fn attempts(f: &Features, proto: u8) -> bool {
     match proto {
         // Begun by the side that is called its source: not a connection picked up midway.
         TCP => true,

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ghost_detect::{Detector, Limits};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject, Tcp,
-    TcpState, Timestamp, Vlans, Zone,
+    AppBy, Behaviours, EndReason, Features, Folded, Names, Party, Port, Proto, Role, Side, Stats,
+    Subject, Tcp, TcpState, Timestamp, Vlans, Zone,
 };
 
 const MS: i64 = 1_000_000;
@@ -451,4 +451,26 @@ fn any_flows_have_an_answer_and_the_same_flows_the_same_one() {
         let again = feed(&mut Detector::new(small), flows());
         assert_eq!(once, again);
     });
+}
+
+#[test]
+fn a_flood_told_as_one_has_one_behaviour() {
+    let folded = |targets, ports| Folded { flows: 50_000, sources: 1, targets, ports };
+    let (src, dst) = (OUTSIDE, INSIDE);
+    let told = |from_one: bool, folded: Folded| {
+        let mut f = flow(0, src, dst, (0, 80), 6);
+        f.to_server = Side { packets: 50_000, bytes: 3_000_000, payload_bytes: 0 };
+        f.tcp = Some(Tcp { state: TcpState::SynSent, flags_to_server: 2, ..Tcp::default() });
+        f.src_ip = f.src_ip.filter(|_| from_one);
+        f.dst_ip = f.dst_ip.filter(|_| folded.targets == 1);
+        f.folded = Some(Box::new(folded));
+        let mut detector = Detector::new(Limits::default());
+        detector.ended(&mut f);
+        f.behaviours
+    };
+    assert_eq!(told(false, folded(1, 1)), Behaviours::FLOOD);
+    assert_eq!(told(false, folded(1, 60_000)), Behaviours::FLOOD);
+    assert_eq!(told(true, folded(1, 1)), Behaviours::FLOOD);
+    assert_eq!(told(true, folded(1, 60_000)), Behaviours::PORT_SCAN);
+    assert_eq!(told(true, folded(50_000, 1)), Behaviours::SWEEP);
 }
