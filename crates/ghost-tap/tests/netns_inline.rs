@@ -66,11 +66,11 @@ impl Rig {
     }
 }
 
-/// Takes everything that waits; each frame's port, length and bytes.
-fn read_all(tap: &mut InlineTap) -> Vec<(u32, u32, Vec<u8>)> {
+/// Takes `least` frames, and everything else that waits; each frame's port, length and bytes.
+fn read_all(tap: &mut InlineTap, least: usize) -> Vec<(u32, u32, Vec<u8>)> {
     let mut frames = Vec::new();
     let mut quiet = 0;
-    while quiet < 20 {
+    while quiet < 20 || (frames.len() < least && quiet < 5000) {
         let Polled { frames: count, .. } = tap.poll(4096, &mut |frame| {
             assert_eq!(frame.direction, Direction::Ingress);
             frames.push((frame.ifindex, frame.wire_len, frame.data.to_vec()));
@@ -81,15 +81,24 @@ fn read_all(tap: &mut InlineTap) -> Vec<(u32, u32, Vec<u8>)> {
     frames
 }
 
-/// seen + lost is what the kernel counted, and so is what the wire did with it.
-fn accounts_hold(tap: &InlineTap, before: [(u64, u64); 2], rig: &Rig) {
-    let after = rig.received();
-    for (at, (port, traffic)) in tap.counters().iter().zip(tap.traffic()).enumerate() {
-        let came = after[at].0 - before[at].0;
-        assert_eq!(port.seen + port.lost, came, "port {at}: {port:?} {traffic:?}");
-        let done = traffic.forwarded + traffic.missed + traffic.refused;
-        assert_eq!(done + traffic.forwarded_by_kernel, came, "port {at}: {traffic:?}");
-    }
+/// seen + lost is what the kernel counted, and so is what the wire did with it, once all that is
+/// under way has come to its end.
+fn accounts_hold(tap: &mut InlineTap, before: [(u64, u64); 2], rig: &Rig) {
+    let mut unequal = String::new();
+    let held = until("equal accounts", Duration::from_secs(10), || {
+        tap.poll(u32::MAX, &mut |_| {});
+        unequal.clear();
+        let after = rig.received();
+        for (at, (port, traffic)) in tap.counters().iter().zip(tap.traffic()).enumerate() {
+            let came = after[at].0 - before[at].0;
+            let done = traffic.forwarded + traffic.missed + traffic.refused;
+            if port.seen + port.lost != came || done + traffic.forwarded_by_kernel != came {
+                unequal += &format!("{came} came in: {port:?} {traffic:?}\n");
+            }
+        }
+        unequal.is_empty()
+    });
+    assert!(held.is_ok(), "{unequal}");
 }
 
 #[test]
@@ -104,8 +113,8 @@ fn netns_tcp_with_default_offloads_arrives_as_sent_both_ways() {
     assert!(tap.warnings().is_empty(), "{:?}", tap.warnings());
     let address: SocketAddr = "10.77.0.2:0".parse().unwrap();
     transfer(&rig.left, &rig.right, address, 256 << 20).unwrap();
-    let frames = read_all(&mut tap);
-    accounts_hold(&tap, before, &rig);
+    let frames = read_all(&mut tap, 0);
+    accounts_hold(&mut tap, before, &rig);
     assert!(frames.iter().any(|frame| frame.1 > 1514), "super-frames passed whole");
     let segments: u64 = tap.counters().iter().map(|port| port.seen_segments).sum();
     let lost: u64 = tap.counters().iter().map(|port| port.lost).sum();
@@ -199,15 +208,17 @@ fn netns_tags_fragments_and_multicast_pass_byte_for_byte_and_are_seen_once() {
     let ports = [port(capture), port(rig.right.ifindex("x0").unwrap())];
     let mut far = InlineTap::start(ports, None, InlineSizes::default()).unwrap();
     send_frames(&rig.left, "e0", &sent).unwrap();
-    let seen: Vec<_> = read_all(&mut tap).into_iter().map(|frame| frame.2).collect();
+    let (p0, count) = (rig.switch.ifindex("p0").unwrap(), expected.len());
+    let seen = read_all(&mut tap, count).into_iter().filter(|frame| frame.0 == p0);
+    let seen: Vec<_> = seen.map(|frame| frame.2).collect();
     assert_eq!(seen, expected, "seen once, as sent");
-    let arrived: Vec<_> = read_all(&mut far)
+    let arrived: Vec<_> = read_all(&mut far, count)
         .into_iter()
         .filter(|frame| frame.0 == capture)
         .map(|frame| frame.2)
         .collect();
     assert_eq!(arrived, expected, "and so it arrives");
-    accounts_hold(&tap, before, &rig);
+    accounts_hold(&mut tap, before, &rig);
 }
 
 #[test]
@@ -232,8 +243,8 @@ fn netns_a_reader_that_stands_still_delays_no_frame_and_its_loss_is_counted() {
         .unwrap();
     let lost: u64 = tap.counters().iter().map(|port| port.lost).sum();
     assert!(lost >= 25_000, "{lost} records lost, no frame");
-    read_all(&mut tap);
-    accounts_hold(&tap, before, &rig);
+    read_all(&mut tap, 0);
+    accounts_hold(&mut tap, before, &rig);
 }
 
 #[test]
@@ -266,9 +277,7 @@ fn netns_the_heart_beats_while_nothing_passes_and_stops_with_the_wire() {
         assert!(beat() - last < 20 * HEARTBEAT_STALE_NS);
     }
     drop(tap);
-    let last = beat();
-    std::thread::sleep(Duration::from_millis(150));
-    assert_eq!(beat(), last, "without the wire there is none");
+    assert_eq!(beat(), 0, "the kernel need not wait until the last beat is old");
     std::fs::remove_file(&path).unwrap();
 }
 

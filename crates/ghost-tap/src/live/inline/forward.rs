@@ -23,6 +23,9 @@ const LONG_BYTES: usize = 512 << 10;
 /// Frames moved in one direction before the other has its turn.
 const TURN_FRAMES: usize = 4 * BATCH;
 
+/// Turns in which a wire that ends empties its rings: more than rings of any size hold.
+const LEAVE_TURNS: u32 = 4096;
+
 /// What both threads know of one port.
 #[derive(Debug)]
 pub(super) struct Port {
@@ -113,7 +116,23 @@ impl Forwarder {
                 self.sleep(limit);
             }
         }
+        self.leave();
         self.records.hand_over();
+    }
+
+    /// Hands the wire to the kernel: it forwards what arrives from now on, and what arrived before
+    /// still goes its way here. A frame between the two goes twice rather than not at all.
+    fn leave(&mut self) {
+        let Some(heartbeat) = &self.heartbeat else { return };
+        heartbeat.beat(0);
+        let (now, realtime) = sys::clocks();
+        self.taken_over.add(now, u64::MAX);
+        let offset = now.wrapping_sub(realtime);
+        for _ in 0..LEAVE_TURNS {
+            if self.turn(0, now, offset) + self.turn(1, now, offset) == 0 {
+                break;
+            }
+        }
     }
 
     fn beat(&mut self, now: u64) {
@@ -302,9 +321,13 @@ impl TakenOver {
     fn note(&mut self, last_beat: u64, now: u64) {
         let from = last_beat.saturating_add(HEARTBEAT_STALE_NS);
         if from < now {
-            self.spans.rotate_left(1);
-            self.spans[3] = (from, now);
+            self.add(from, now);
         }
+    }
+
+    fn add(&mut self, from: u64, to: u64) {
+        self.spans.rotate_left(1);
+        self.spans[3] = (from, to);
     }
 
     fn holds(&self, at: u64) -> bool {
