@@ -90,10 +90,11 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("\"{word}\"")
 }
 
-/// True where `program` is on the path.
+/// True where `program` is on the path, or where root's programs are.
 pub(crate) fn have(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let root = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    env::split_paths(&path).chain(root).any(|folder| folder.join(program).is_file())
 }
 
 /// True where this process runs as root.

@@ -14,6 +14,12 @@ impl Place {
             Some(dir) => DataDir::new(dir),
             None => {
                 let variable = |name| std::env::var_os(name).map(PathBuf::from);
+                // What the service manager made for us; of several folders the first.
+                if let Some(state) = std::env::var("STATE_DIRECTORY").ok().as_deref()
+                    && let Some(dir) = state.split(':').next().filter(|dir| !dir.is_empty())
+                {
+                    return DataDir::new(dir);
+                }
                 DataDir::default_for(
                     rustix::process::geteuid().is_root(),
                     variable("XDG_DATA_HOME").as_deref(),

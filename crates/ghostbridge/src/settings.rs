@@ -7,13 +7,20 @@ use ghost_node::config::{ConfigError, DEFAULT_FILE, Origin, Settings, Value};
 use crate::cli::{Grain, Place, Precision, Run, TapMode};
 use crate::outcome::Failed;
 
+/// The service's way to Open vSwitch's database, whose own socket is root's.
+const OVS_WAY: &str = "/run/ghostbridge/ovsdb.sock";
+
 /// What the file, the environment and the command line say together, checked.
 ///
 /// # Errors
 /// Any of them is off: a usage error that says where.
 pub(crate) fn of_run(place: &Place, asked: &Run) -> Result<Settings, Failed> {
-    let settings = layers(place, asked, asked.config.as_deref()).map_err(Failed::usage)?;
+    let mut settings = layers(place, asked, asked.config.as_deref()).map_err(Failed::usage)?;
     settings.check().map_err(Failed::usage)?;
+    let way = Path::new(OVS_WAY);
+    if settings.config.ovs.socket.is_none() && !rustix::process::geteuid().is_root() && way.exists() {
+        settings.config.ovs.socket = Some(way.to_owned());
+    }
     Ok(settings)
 }
 
