@@ -16,12 +16,13 @@ use std::time::Instant;
 
 use ghost_embed::fit::Random;
 use ghost_embed::{
-    FieldRows, FreeText, Model, Shape, ShapeCache, WordPiece, default_model_dirs, find_model_dir,
-    glossary,
+    FieldRows, FreeText, Model, PacketFacts, Shape, ShapeCache, WordPiece, default_model_dirs,
+    find_model_dir, glossary,
 };
+use ghost_event::line::{PacketEvent, Source, packet_body};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject,
-    Tcp, TcpState, Timestamp, Vlans, Zone,
+    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Priority, Proto, Role, ShapeId,
+    Side, Stats, Subject, Tcp, TcpState, Timestamp, Vlans, Zone,
 };
 use tokenizers::models::wordpiece::WordPiece as Reference;
 use tokenizers::normalizers::BertNormalizer;
@@ -56,6 +57,41 @@ fn main() {
         })
     });
     row("known shape", known, "ns", Some(("text key in a HashMap", text_keys)));
+
+    let facts: Vec<PacketFacts> = (0..256_u32)
+        .map(|n| PacketFacts {
+            to_server: n % 2 == 0,
+            tcp_flags: (n % 3 > 0).then_some([0x02, 0x10, 0x18][n as usize % 3]),
+            payload_len: n % 5 * 300,
+            ..PacketFacts::default()
+        })
+        .collect();
+    let packet = median(|| {
+        per_item(256 * 64, || {
+            for (f, facts) in near.iter().zip(&facts).cycle().take(256 * 64) {
+                black_box(cache.see_packet(black_box(f), black_box(facts)).id);
+            }
+        })
+    });
+    row("known packet", packet, "ns", None);
+    let mut line = Vec::with_capacity(1024);
+    let source = Source { in_iface: Some("veth0"), bridge: Some("br0"), ..Source::default() };
+    let written = median(|| {
+        per_item(256 * 64, || {
+            for (f, facts) in near.iter().zip(&facts).cycle().take(256 * 64) {
+                line.clear();
+                let event = PacketEvent {
+                    wire_len: 54 + facts.payload_len,
+                    payload_len: facts.payload_len,
+                    tcp_flags: facts.tcp_flags,
+                    ..PacketEvent::of(f, Timestamp(1_795_154_201_123_456_789), facts.to_server)
+                };
+                packet_body(&mut line, &event, &source, ShapeId(7), Priority::Low);
+                black_box(&line);
+            }
+        })
+    }) / 1e3;
+    row("packet line", written, "µs", None);
 
     let new = median(|| {
         per_item(shapes.len(), || {

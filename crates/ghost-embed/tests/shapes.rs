@@ -1,6 +1,6 @@
 //! Shapes: what they keep, what they leave out, and what the cache says of them.
 
-use ghost_embed::{FieldRows, Shape, ShapeCache, glossary};
+use ghost_embed::{FieldRows, PacketFacts, Shape, ShapeCache, glossary};
 use ghost_event::{
     AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Role, Side, Stats, Subject,
     Tcp, TcpState, Tier, Timestamp, Tunnel, Vlans, Zone,
@@ -137,6 +137,71 @@ fn a_full_cache_calls_new_shapes_by_their_parents() {
     let bare = seen.new.expect("the bare application is named in any case");
     assert_eq!(bare.tuple(), "app=ssh|transport=tcp|category=remote shell|encrypted=yes");
     assert!(cache.see(&large).new.is_none());
+}
+
+#[test]
+fn a_packet_says_first_that_it_is_one_and_what_it_did() {
+    let facts = PacketFacts { to_server: true, tcp_flags: Some(2), ..PacketFacts::default() };
+    let shape = Shape::of_packet(&flow("ssh"), &facts);
+    let text = glossary::text(&shape);
+    assert!(text.starts_with("single packet: TCP connection request, SSH"), "{text}");
+    assert_eq!(
+        shape.tuple(),
+        "app=ssh|transport=tcp|category=remote shell|src=internal.client|dst=internet.server\
+         |encrypted=yes|packet=request|direction=to_server|fill=empty"
+    );
+    assert_ne!(shape.id(), Shape::of(&flow("ssh")).id());
+    let back = PacketFacts { tcp_flags: Some(0x18), payload_len: 1448, ..PacketFacts::default() };
+    let text = glossary::text(&Shape::of_packet(&flow("http"), &back));
+    assert!(text.starts_with("single packet: data sent back, large payload"), "{text}");
+}
+
+#[test]
+fn a_packets_parents_forget_the_packet_last() {
+    let facts = PacketFacts { tcp_flags: Some(0x10), ..PacketFacts::default() };
+    let mut shape = Shape::of_packet(&flow("ssh"), &facts);
+    let mut acts = vec![shape.packet.map(|look| look.act)];
+    while let Some(parent) = shape.parent() {
+        assert!(parent.tuple().len() < shape.tuple().len());
+        shape = parent;
+        acts.push(shape.packet.map(|look| look.act));
+    }
+    assert_eq!(acts.pop(), Some(None));
+    assert!(acts.len() >= 3 && acts.iter().all(Option::is_some), "{acts:?}");
+}
+
+#[test]
+fn the_cache_gives_every_packet_the_id_of_its_own_shape() {
+    const APPS: &[&str] = &["", "ssh", "dns", "tls", "icmp", "nobody-knows"];
+    bolero::check!().with_type::<(u64, [u8; 9], u32)>().with_iterations(3000).for_each(
+        |(behaviours, b, payload_len)| {
+            thread_local! {
+                static CACHE: std::cell::RefCell<ShapeCache> = std::cell::RefCell::default();
+            }
+            let mut f = flow(APPS[usize::from(b[0]) % APPS.len()]);
+            f.behaviours = Behaviours(behaviours & 0xffff_ffff);
+            f.src.zone = Zone::ALL[usize::from(b[1]) % Zone::ALL.len()];
+            f.dst.zone = Zone::ALL[usize::from(b[2]) % Zone::ALL.len()];
+            f.src.role = Role::ALL[usize::from(b[3]) % Role::ALL.len()];
+            f.dst.role = Role::ALL[usize::from(b[4]) % Role::ALL.len()];
+            f.proto = Proto::Ip(b[5]);
+            f.brand = "Netflix";
+            let facts = PacketFacts {
+                to_server: b[6] & 1 > 0,
+                tcp_flags: (b[6] & 2 > 0).then_some(b[7]),
+                payload_len: payload_len >> (b[8] % 32),
+                fragment: b[6] & 4 > 0,
+                malformed: b[6] & 8 > 0,
+            };
+            CACHE.with_borrow_mut(|cache| {
+                assert_eq!(cache.see_packet(&f, &facts).id, Shape::of_packet(&f, &facts).id());
+                assert!(cache.see_packet(&f, &facts).new.is_none());
+                assert_eq!(cache.see(&f).id, Shape::of(&f).id());
+            });
+            let vector = FieldRows::embedded().embed(&Shape::of_packet(&f, &facts));
+            assert_eq!((vector.components.len(), vector.tier), (384, Tier::Fast));
+        },
+    );
 }
 
 /// The cache's key must tell apart whatever the shape tells apart.

@@ -7,7 +7,8 @@
 use std::fmt::Write as _;
 use std::hint::black_box;
 
-use ghost_event::{ShapeId, Tier, VECTOR_DIMENSIONS, Vector};
+use ghost_event::line::{PacketEvent, Source, packet_body};
+use ghost_event::{Priority, Proto, ShapeId, Tier, Timestamp, VECTOR_DIMENSIONS, Vector};
 use ghost_index::{
     Clause, EmbeddedIndex, Index, Kind, Measure, OracleIndex, Position, Request, Term,
 };
@@ -105,6 +106,66 @@ fn fill(index: &mut dyn Index, events: u64) {
         let _ = index.add(text.as_bytes(), at);
     }
     let _ = index.commit();
+}
+
+/// Microseconds to add a packet whose point is open, and one whose point is new, commits with them.
+fn packets(dir: &std::path::Path) -> Result<(f64, f64), Box<dyn std::error::Error>> {
+    const PACKETS: u64 = 100_000;
+    let lines = |flows: u64, first: u64| -> Vec<Vec<u8>> {
+        (0..PACKETS)
+            .map(|n| {
+                let flow = n % flows + first;
+                let mut line = Vec::new();
+                let event = PacketEvent {
+                    ts: Timestamp(1_795_154_201_000_000_000 + i64::try_from(n).unwrap_or(0) * 1000),
+                    flow_id: flow + 1,
+                    conversation: mix(flow),
+                    src_ip: Some([10, 0, 0, 7].into()),
+                    src_port: 40_000,
+                    dst_ip: Some([203, 0, 113, 9].into()),
+                    dst_port: 443,
+                    proto: Proto::Ip(6),
+                    icmp: None,
+                    src_mac: None,
+                    dst_mac: None,
+                    app: "tls",
+                    to_server: true,
+                    wire_len: 1514,
+                    payload_len: 1448,
+                    segments: 1,
+                    tcp_flags: Some(0x18),
+                    fragment: false,
+                    malformed: false,
+                    behaviours: ghost_event::Behaviours::NONE,
+                    sha256: None,
+                };
+                let source =
+                    Source { in_iface: Some("veth0"), bridge: Some("br0"), ..Source::default() };
+                packet_body(&mut line, &event, &source, ShapeId(mix(flow % 4)), Priority::Low);
+                ghost_event::line::close(&mut line, first + n + 1, &ghost_event::Digest::ZERO);
+                line
+            })
+            .collect()
+    };
+    let mut index = EmbeddedIndex::open(dir)?;
+    let mut spent = [0.0; 2];
+    for (round, flows) in [5_000, PACKETS].into_iter().enumerate() {
+        let first = round as u64 * PACKETS;
+        let lines = lines(flows, first);
+        let start = clock();
+        for (n, line) in lines.iter().enumerate() {
+            let at = Position { segment: first + 1, offset: n as u64 * 500, len: 480 };
+            index.add(line, at)?;
+        }
+        if round == 1 {
+            index.close_window()?;
+        }
+        index.commit()?;
+        #[expect(clippy::cast_precision_loss, reason = "thousands")]
+        let each = ms(start) * 1e3 / PACKETS as f64;
+        spent[round] = each;
+    }
+    Ok((spent[0], spent[1]))
 }
 
 fn requests() -> Vec<Request> {
@@ -212,6 +273,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reader = EmbeddedIndex::open_read(&dir.path().join("large"))?;
     let _ = black_box(reader.search(&requests[0])?);
     row("open and first query over 1M events", ms(start), "ms", "warm p50", p50);
+
+    let (known, new) = packets(&dir.path().join("packets"))?;
+    row("packet of a known point", known, "µs", "packet of a new point", new);
 
     let mut shapes = OracleIndex::new();
     let mut rng = Rng(5);
