@@ -6,6 +6,7 @@
 
 mod floors;
 mod import;
+mod live;
 mod load;
 mod tap;
 
@@ -19,7 +20,7 @@ use floors::{Floor, Limit};
 pub(crate) use tap::generate;
 
 /// Every benchmark.
-pub(crate) const NAMES: &[&str] = &["headers", "embed", "log", "query", "import", "tap"];
+pub(crate) const NAMES: &[&str] = &["headers", "embed", "log", "query", "import", "tap", "live"];
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +56,8 @@ pub(crate) fn run(mut args: Args) -> Done {
     if file.is_some() && !names.contains(&"import") {
         return Err("--file names the capture of `bench import`".into());
     }
-    if only.is_some() && !names.contains(&"tap") {
-        return Err("--only names parts of `bench tap`".into());
+    if only.is_some() && !matches!(name.as_str(), "tap" | "live") {
+        return Err("--only names parts of `bench tap` or `bench live`".into());
     }
     let floors = floors::read(&sh::read(&sh::root().join("SPECIFICATION.md"))?)?;
     let mut missed = Vec::new();
@@ -64,9 +65,14 @@ pub(crate) fn run(mut args: Args) -> Done {
         let rows = match name {
             "import" => import::rows(file.as_deref())?,
             "tap" => tap::rows(only.as_deref())?,
+            "live" => live::rows(only.as_deref())?,
             _ => program_rows(name)?,
         };
-        let (judged, missing) = judge(name, rows, &floors);
+        let (judged, mut missing) = judge(name, rows, &floors);
+        if only.is_some() {
+            // Rows that were not asked for are not missing.
+            missing.clear();
+        }
         if json {
             println!("{}", as_json(name, &judged, &missing));
         } else {
