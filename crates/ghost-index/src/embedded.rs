@@ -16,7 +16,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
-use ghost_event::{Seq, Timestamp};
+use ghost_event::Seq;
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, UserOperation};
 use tantivy::store::Compressor;
@@ -30,8 +30,8 @@ use crate::search::Plan;
 use crate::shapes::ShapeStore;
 use crate::store::{self, ShapeFile};
 use crate::top::Top;
-use crate::window::{self, Pending, Taken, Window};
-use crate::{Added, Index, IndexError, Status, limits, oracle};
+use crate::window::{self, Taken, Window};
+use crate::{Added, Index, IndexError, Status, limits};
 
 /// Version of what stands on disk.
 const FORMAT: u32 = 3;
@@ -77,9 +77,6 @@ pub struct EmbeddedIndex {
     reader: Reader,
     /// Packets whose points still count up, and what came behind them.
     window: Window,
-    /// Whether packets came since it was opened.
-    packets: bool,
-    pending: Pending,
 }
 
 /// The partition being written.
@@ -224,8 +221,6 @@ impl EmbeddedIndex {
             repaired,
             reader: Reader::default(),
             window: Window::default(),
-            packets: false,
-            pending: Pending::default(),
         })
     }
 
@@ -239,7 +234,6 @@ impl EmbeddedIndex {
         }
         self.active = None;
         self.window = Window::default();
-        self.pending = Pending::default();
         // What it holds goes too, whole or not.
         let _ = self.closing.finish();
         for dir in folders(&self.dir)?.iter().filter(|dir| first_of(dir).is_some()) {
@@ -564,10 +558,8 @@ impl Index for EmbeddedIndex {
         let (fields, active) = (self.fields, &mut self.active);
         // A window ends in the partition in which it began.
         let cursor = self.cursor;
-        let pending = &mut self.pending;
         let mut ready = |entries: Vec<Entry>| {
             let Some(active) = active else { return Ok(()) };
-            pending.keep(&entries);
             active.span.indexed_to = cursor;
             active.add_all(fields, entries)
         };
@@ -581,15 +573,7 @@ impl Index for EmbeddedIndex {
             active.changed = true;
         }
         match taken {
-            Taken::Now(Record::Flow(entry)) => {
-                if self.packets {
-                    self.pending.keep(std::slice::from_ref(&entry));
-                } else {
-                    self.pending.give_up();
-                }
-                let active = self.active.as_mut().ok_or(IndexError::ReadOnly)?;
-                active.add(fields, entry)?;
-            }
+            Taken::Now(Record::Flow(entry)) => active.add(fields, entry)?,
             Taken::Now(Record::Shape(seq, row)) => {
                 if self.shapes.state(seq, row.clone())
                     && let Some(file) = &mut self.shape_file
@@ -599,16 +583,13 @@ impl Index for EmbeddedIndex {
             }
             Taken::Held | Taken::Now(_) => {}
         }
-        self.packets |= open;
         self.cursor = seq;
         Ok(Added::New)
     }
 
     fn commit(&mut self) -> Result<(), IndexError> {
         if !self.active.as_ref().is_some_and(|active| active.changed) {
-            self.closed()?;
-            self.pending = Pending::default();
-            return Ok(());
+            return self.closed();
         }
         // In order: a cursor never stands before lines that no partition holds.
         self.closed()?;
@@ -617,7 +598,6 @@ impl Index for EmbeddedIndex {
         active.commit(shape_bytes)?;
         let partition = active.committed();
         self.take_committed(partition);
-        self.pending = Pending::default();
         Ok(())
     }
 
@@ -657,16 +637,12 @@ impl Index for EmbeddedIndex {
                 Err(why) => response.damaged.push(format!("{}: {why}", partition.name())),
             }
         }
-        response.matched += oracle::search(self.in_memory(), request, &mut top);
-        response.searched += self.in_memory().count() as u64;
-        response.span = join_spans(response.span, self.memory_span());
         response.hits = top.into_hits();
         Ok(response)
     }
 
     fn tally(&self, points: &[Point]) -> Result<Vec<Tally>, IndexError> {
         let mut tallies = vec![Tally::default(); points.len()];
-        oracle::tally(self.in_memory(), points, &mut tallies);
         let mut places: HashMap<Point, Vec<usize>> = HashMap::new();
         for (at, point) in points.iter().enumerate() {
             places.entry(*point).or_default().push(at);
@@ -712,11 +688,11 @@ impl Index for EmbeddedIndex {
                 .filter_map(|p| Some(format!("{}: {}", p.name(), p.segments().err()?))),
         );
         Status {
-            events: spans().map(|s| s.events).sum::<u64>() + self.in_memory().count() as u64,
+            events: spans().map(|s| s.events).sum(),
             shapes: self.shapes.len() as u64,
             shapes_refined: self.shapes.refined() as u64,
             indexed_to: self.committed,
-            span: spans().map(|s| s.times()).fold(self.memory_span(), join_spans),
+            span: spans().map(|s| s.times()).fold(None, join_spans),
             partitions: u32::try_from(self.partitions.len()).unwrap_or(u32::MAX),
             damaged,
             repaired: self.repaired.clone(),
@@ -725,20 +701,6 @@ impl Index for EmbeddedIndex {
 }
 
 impl EmbeddedIndex {
-    /// The last line that a search finds. In packets' granularity everything taken in is found at
-    /// once; else this is the last committed line.
-    #[must_use]
-    pub fn searched_to(&self) -> Seq {
-        if self.pending.is_whole() { self.cursor } else { self.committed }
-    }
-
-    /// What is not committed and found all the same: all of it or nothing, so that whoever reads on
-    /// behind [`searched_to`](Self::searched_to) finds nothing twice.
-    fn in_memory(&self) -> impl Iterator<Item = &Entry> {
-        let held = if self.pending.is_whole() { self.window.held() } else { &[] };
-        self.pending.entries().iter().chain(held)
-    }
-
     /// Ends the open window of packets, so that a commit takes all of it in. Only for a log at
     /// rest: whoever writes on must begin with an `epoch` line, as every start of the program does.
     ///
@@ -750,18 +712,10 @@ impl EmbeddedIndex {
         }
         let (fields, cursor) = (self.fields, self.cursor);
         let held = self.window.close();
-        self.pending.keep(&held);
         let Some(active) = &mut self.active else { return Ok(()) };
         active.span.indexed_to = cursor;
         active.changed = true;
         active.add_all(fields, held)
-    }
-
-    fn memory_span(&self) -> Option<(Timestamp, Timestamp)> {
-        let numbers = || self.in_memory().map(|e| &e.numbers);
-        let start = numbers().map(|n| n.start).min()?;
-        let end = numbers().map(|n| n.end).max()?;
-        Some((Timestamp(start), Timestamp(end)))
     }
 
     /// The log segment before which a partition's events are hidden; 0 hides none.

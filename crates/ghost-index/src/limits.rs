@@ -16,10 +16,6 @@ pub const WRITER_HEAP_BYTES: usize = 56_000_000;
 /// window is open, so this is 40 MB at most; a log segment of 64 MiB holds about as many packets.
 pub const WINDOW_PACKETS_MAX: u64 = 131_072;
 
-/// Events out of windows that are kept in memory until the next commit, so that they are found; two
-/// full windows. What is more waits for that commit.
-pub const PENDING_EVENTS_MAX: usize = 2 * 131_072;
-
 /// Names, words and facts of one event. A flow that told hundreds of names is findable by the
 /// first of them, and by everything else that is known of it.
 pub const TERMS_PER_EVENT_MAX: usize = 192;

@@ -9,7 +9,8 @@
 //! of a partition or of what retention keeps.
 //!
 //! While a window is open everything behind its first line waits in memory with it: a point that was
-//! committed could not grow.
+//! committed could not grow. The committed cursor stays before it, so whoever asks meanwhile reads
+//! those lines from the log, as any line that is not committed yet.
 
 use std::collections::HashMap;
 
@@ -111,40 +112,6 @@ impl Window {
             }
             record => Taken::Now(record),
         }
-    }
-}
-
-/// What came out of windows since the last commit, kept so that it stays found until the next.
-#[derive(Debug, Default)]
-pub(crate) struct Pending {
-    kept: Vec<Entry>,
-    /// Something is missing: it came while nothing was kept, or there was too much.
-    given_up: bool,
-}
-
-impl Pending {
-    pub(crate) fn keep(&mut self, entries: &[Entry]) {
-        if self.kept.len() + entries.len() > limits::PENDING_EVENTS_MAX {
-            self.give_up();
-        }
-        if !self.given_up {
-            self.kept.extend_from_slice(entries);
-        }
-    }
-
-    /// From now to the next commit nothing is kept.
-    pub(crate) fn give_up(&mut self) {
-        self.given_up = true;
-        self.kept = Vec::new();
-    }
-
-    /// Whether all that is not committed is here or in the window.
-    pub(crate) fn is_whole(&self) -> bool {
-        !self.given_up
-    }
-
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.kept
     }
 }
 

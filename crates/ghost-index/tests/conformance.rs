@@ -24,7 +24,7 @@ fn check(seed: u64, events: u64, requests: u32) {
     embedded.commit().unwrap();
     assert!(embedded.indexed_to() <= oracle.indexed_to(), "seed {seed}");
     assert_eq!(embedded.content_digest().unwrap(), oracle.content_digest().unwrap(), "seed {seed}");
-    // Who reads beside the writer reads the log's tail for what is not committed.
+    // What is not committed is read from the log's tail, by the writer and beside it.
     let reader = EmbeddedIndex::open_read(dir.path()).unwrap();
     assert_eq!(reader.indexed_to(), embedded.indexed_to());
     let mut tail = OracleIndex::new();
@@ -32,6 +32,7 @@ fn check(seed: u64, events: u64, requests: u32) {
         tail.add(line.as_bytes(), *at).unwrap();
     }
     let reader = Together::new(vec![&reader, &tail]);
+    let embedded = Together::new(vec![&embedded, &tail]);
     let engines: [&dyn Index; 2] = [&embedded, &reader];
     let mut hits = 0;
     for n in 0..requests {
