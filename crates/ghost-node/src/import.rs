@@ -221,7 +221,7 @@ pub(crate) fn describe(no_idle_timeout: bool, updates_s: Option<u64>, filter: &s
 }
 
 /// SHA-256 of a whole file, as 64 hexadecimal digits.
-fn hash_file(path: &Path) -> io::Result<String> {
+pub(crate) fn hash_file(path: &Path) -> io::Result<String> {
     let mut file = lane::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; HASH_BYTES];

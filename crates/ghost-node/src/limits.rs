@@ -92,6 +92,17 @@ pub const INDEX_AGE_ASKED_NS: u64 = 2_000_000_000;
 pub const INDEX_WAITING_LINES: u64 = 100_000;
 pub const INDEX_WAITING_ASKED_LINES: u64 = 10_000;
 
+/// But no sooner after the oldest: a commit costs as much for few lines as for many.
+pub const INDEX_PAUSE_NS: u64 = 1_000_000_000;
+
+/// Flows and notes of the log's end that questions keep in memory, at some 3 kB each,
+pub const LIVE_TAIL_EVENTS_MAX: u64 = 30_000;
+/// and packets, of which those of one flow and minute are one point.
+pub const LIVE_TAIL_PACKETS_MAX: u64 = 400_000;
+
+/// Warnings that stand at the same time.
+pub const WARNINGS_MAX: usize = 64;
+
 /// So long after a question the next one is expected.
 pub const ASKED_NS: u64 = 30_000_000_000;
 

@@ -245,6 +245,8 @@ fn catch_up(index: &mut EmbeddedIndex, reader: &LogReader) -> Result<Vec<String>
     while let Some(line) = lines.next()? {
         index.add(line.bytes, follow::place(&line))?;
     }
+    // Nobody writes: packets at the log's end count no further.
+    index.close_window()?;
     index.commit()?;
     Ok(notes)
 }
@@ -272,6 +274,12 @@ pub fn rebuild(data: &DataDir) -> Result<Status, StoreError> {
 #[must_use]
 pub fn is_event(line: &[u8]) -> bool {
     View::parse(line).is_ok_and(|v| matches!(v.kind, LineKind::Flow | LineKind::Packet))
+}
+
+/// The number of an event's line; `None` where it is none, or not in the log yet.
+#[must_use]
+pub fn event_seq(line: &[u8]) -> Option<Seq> {
+    View::parse(line).ok().and_then(|view| view.ghost.seq).filter(|seq| *seq > 0)
 }
 
 /// Counts what the log holds.

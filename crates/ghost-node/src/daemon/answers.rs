@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 use ghost_event::Seq;
 use ghost_event::line::{LineKind, View, flow_id};
-use ghost_index::{Clause, Index, OracleIndex, Position, Together};
+use ghost_index::{Clause, EmbeddedIndex, Index, OracleIndex, Position, Together};
 use ghost_log::{Lines, LogError, LogReader};
 use ghost_query::{Answer, Encode, Mode, Sources, Tags};
 use jiff::Zoned;
@@ -23,7 +23,7 @@ use super::writer::Command;
 use crate::ask::{Asking, Encoder};
 use crate::limits::{FLUSH_PATIENCE, OPEN_FLOWS_MAX, OPEN_PATIENCE};
 use crate::store::{Limits, StoreError};
-use crate::{follow, store};
+use crate::{DataDir, follow, store};
 
 /// An answer, and where the lines of its hits are.
 #[derive(Debug)]
@@ -224,6 +224,31 @@ impl Follow {
         };
         // Conditions that can't be read are told at once.
         follow.among(&OracleIndex::new())?;
+        Ok(follow)
+    }
+
+    /// Events as another process logs them in `data`, from now on.
+    ///
+    /// # Errors
+    /// The conditions can't be read, or the log can't be.
+    pub fn of_files(
+        data: &DataDir,
+        filters: &str,
+        tags: Tags,
+        now: Zoned,
+    ) -> Result<Follow, StoreError> {
+        let reader = LogReader::open(data.root());
+        // The index says up to where there is nothing new; the rest is passed over line by line.
+        let from = EmbeddedIndex::open_read(&data.index()).map_or(0, |index| index.indexed_to());
+        let mut follow = Follow {
+            lines: reader.lines(from + 1),
+            filters: filters.to_owned(),
+            now,
+            tags,
+            limits: Limits::default(),
+        };
+        follow.among(&OracleIndex::new())?;
+        while follow.lines.next()?.is_some() {}
         Ok(follow)
     }
 

@@ -27,8 +27,6 @@ pub(crate) mod reason {
     pub(crate) const STOPPED: &str = "stopped";
     /// A port was there before it was tapped.
     pub(crate) const PORT_UNSEEN: &str = "port_unseen";
-    /// A port went away, or could not be tapped any more.
-    pub(crate) const PORT_DETACHED: &str = "port_detached";
     /// The wall clock was set: from and to are before and after.
     pub(crate) const CLOCK_SET: &str = "clock_set";
 }

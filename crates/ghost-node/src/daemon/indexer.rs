@@ -18,8 +18,9 @@ use ghost_world::Clock;
 use super::refine::Refine;
 use super::shared::Shared;
 use crate::limits::{
-    ASKED_NS, INDEX_AGE_ASKED_NS, INDEX_AGE_NS, INDEX_LOOK, INDEX_STEP_LINES,
-    INDEX_WAITING_ASKED_LINES, INDEX_WAITING_LINES, TAIL_LINES_MAX,
+    ASKED_NS, INDEX_AGE_ASKED_NS, INDEX_AGE_NS, INDEX_LOOK, INDEX_PAUSE_NS, INDEX_STEP_LINES,
+    INDEX_WAITING_ASKED_LINES, INDEX_WAITING_LINES, LIVE_TAIL_EVENTS_MAX, LIVE_TAIL_PACKETS_MAX,
+    WARNINGS_MAX,
 };
 use crate::writer::{WriterError, old_fast};
 use crate::{DataDir, follow};
@@ -54,6 +55,7 @@ struct Tail {
     lines: Option<Lines>,
     index: OracleIndex,
     events: u64,
+    packets: u64,
 }
 
 /// Everything that is logged, held for one question.
@@ -103,7 +105,7 @@ impl Searched {
         if tail.base != base || tail.lines.is_none() {
             *tail = Tail { base, lines: Some(self.reader.lines(base + 1)), ..Tail::default() };
         }
-        let more = tail.read_on(TAIL_LINES_MAX)?;
+        let more = tail.read_on()?;
         if more {
             notes.push(format!(
                 "not searched: lines behind {} of the log, which are being indexed",
@@ -116,16 +118,25 @@ impl Searched {
 
 impl Tail {
     /// Takes in what was logged since; whether there is more than may be kept.
-    fn read_on(&mut self, most: u64) -> Result<bool, crate::store::StoreError> {
+    fn read_on(&mut self) -> Result<bool, crate::store::StoreError> {
         let Some(lines) = &mut self.lines else { return Ok(false) };
-        while self.events < most {
+        while self.events < LIVE_TAIL_EVENTS_MAX && self.packets < LIVE_TAIL_PACKETS_MAX {
             let Some(line) = lines.next()? else { return Ok(false) };
             self.index.add(line.bytes, follow::place(&line))?;
-            self.events += 1;
+            // Packets of one flow and minute are one point, and cost a fraction of a flow.
+            let head = line.bytes.get(..PACKET_WITHIN).unwrap_or(line.bytes);
+            if memchr::memmem::find(head, b"\"event_type\":\"packet\"").is_some() {
+                self.packets += 1;
+            } else {
+                self.events += 1;
+            }
         }
         Ok(true)
     }
 }
+
+/// Where a line tells by then that it is a packet's.
+const PACKET_WITHIN: usize = 128;
 
 /// The thread's own.
 pub(crate) struct Indexer {
@@ -183,7 +194,12 @@ impl Indexer {
         };
         let head = self.shared.log_head.get();
         let notes = follow::prepare(&mut index, &self.searched.reader, head)?;
-        self.shared.texts().warnings.extend(notes);
+        for note in notes {
+            let mut texts = self.shared.texts();
+            if !texts.warnings.contains(&note) && texts.warnings.len() < WARNINGS_MAX {
+                texts.warnings.push(note);
+            }
+        }
         if let Some(refine) = self.refine.take() {
             // The log tells the shapes of its newest segments by itself.
             old_fast(&index, &std::collections::HashSet::new())
@@ -203,8 +219,9 @@ impl Indexer {
             let stopping = self.shared.stopping();
             let more = self.step(&mut at)?;
             let now = self.clock.monotonic_ns();
-            if at.waiting > 0 && (self.is_due(&at, now) || (stopping && !more)) {
-                self.commit(&mut at)?;
+            let last = stopping && !more;
+            if last || (at.waiting > 0 && self.is_due(&at, now)) {
+                self.commit(&mut at, last)?;
             }
             if more {
                 self.give_way();
@@ -248,12 +265,17 @@ impl Indexer {
         } else {
             (INDEX_AGE_NS, INDEX_WAITING_LINES)
         };
-        at.waiting >= lines || now.saturating_sub(at.oldest_ns) >= age
+        let waited = now.saturating_sub(at.oldest_ns);
+        (at.waiting >= lines && waited >= INDEX_PAUSE_NS) || waited >= age
     }
 
-    fn commit(&mut self, at: &mut Progress) -> Result<(), WriterError> {
+    fn commit(&mut self, at: &mut Progress, last: bool) -> Result<(), WriterError> {
         let mut guard = self.searched.index.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(index) = guard.as_mut() else { return Ok(()) };
+        if last {
+            // The next line will be another start's: packets at the end count no further.
+            index.close_window()?;
+        }
         index.commit()?;
         at.waiting = 0;
         self.tell(index);

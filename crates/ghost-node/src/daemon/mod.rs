@@ -19,6 +19,8 @@ mod pipeline;
 mod ports;
 mod queues;
 mod refine;
+#[cfg(test)]
+mod sample;
 mod session;
 mod shared;
 mod shutdown;
@@ -396,6 +398,7 @@ impl Daemon {
             let mut thread = PortsThread {
                 helpers,
                 wish: config.wish(),
+                sources: config.sources(),
                 ring_bytes: config.tap.ring_bytes,
                 shared: Arc::clone(&shared),
                 writer: queue.clone(),

@@ -185,22 +185,14 @@ pub(crate) fn line_of(lines: &[Vec<u8>], at: Position) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use ghost_event::{Proto, Timestamp};
+    use ghost_event::Timestamp;
     use ghost_index::{Request, Term};
 
     use super::*;
+    use crate::daemon::sample;
 
-    fn flow(src: &str, port: u16) -> Features {
-        Features {
-            src_ip: src.parse().ok(),
-            dst_ip: "10.0.0.2".parse().ok(),
-            src_port: 40_000,
-            dst_port: port,
-            proto: Proto::Ip(6),
-            first: Timestamp(1_000),
-            last: Timestamp(2_000),
-            ..Features::default()
-        }
+    fn flow(src: [u8; 4], port: u16) -> Features {
+        sample::flows(&[(src, port)]).remove(0)
     }
 
     fn host(address: &str) -> Clause {
@@ -211,7 +203,7 @@ mod tests {
     #[test]
     fn the_sieve_holds_back_only_what_can_not_be_meant() {
         let sieve = |clause| Sieve::new(vec![clause]);
-        let ssh = flow("10.0.0.1", 22);
+        let ssh = flow([10, 0, 0, 1], 22);
         assert!(sieve(host("10.0.0.1")).passes(&ssh));
         assert!(!sieve(host("10.0.0.9")).passes(&ssh));
         assert!(sieve(Clause::Has(Term::number(Kind::DstPort, 22))).passes(&ssh));
@@ -230,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_open_flow_is_found_and_its_line_has_no_number_yet() {
-        let flows = [flow("10.0.0.1", 22), flow("10.0.0.7", 80)];
+        let flows = sample::flows(&[([10, 0, 0, 1], 22), ([10, 0, 0, 7], 80)]);
         let open = OpenIndex::of(&flows, &Ports::default(), Profile::default()).unwrap();
         let request = Request { filter: vec![host("10.0.0.7")], limit: 5, ..Request::default() };
         let found = open.index.search(&request).unwrap();

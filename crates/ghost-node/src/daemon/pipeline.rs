@@ -276,7 +276,7 @@ impl TapThread {
     fn count_rings(&mut self, since: Timestamp, now: Timestamp) {
         let Some(frames) = &self.frames else { return };
         let counters = frames.counters();
-        let lost = counters.iter().fold((0, 0), |(f, b), c| (f + c.lost, b + c.lost_bytes));
+        let lost = counters.iter().fold((0, 0), |(f, b), c| (f + c.lost_segments, b + c.lost_bytes));
         self.shared.set_port_counters(counters);
         let more =
             (lost.0.saturating_sub(self.ring_lost.0), lost.1.saturating_sub(self.ring_lost.1));
@@ -450,5 +450,68 @@ fn packet_event(flow: &Features, seen: &Seen<'_>, sha256: Option<[u8; 32]>) -> P
         malformed: packet.malformed,
         sha256,
         ..PacketEvent::of(flow, at.ts, seen.to_server)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::sample;
+
+    fn collector(room: usize) -> (Collector, Receiver<Command>) {
+        let (writer, commands) = Queue::new("writer", room);
+        let collector = Collector {
+            batch: LiveBatch::default(),
+            cache: ShapeCache::default(),
+            packets: false,
+            frame_digest: None,
+            begun: false,
+            losses: Losses::default(),
+            now: Timestamp(5_000),
+            patient: false,
+            folded: 0,
+            writer,
+            shared: Arc::default(),
+        };
+        (collector, commands)
+    }
+
+    #[test]
+    fn a_batch_that_finds_no_room_is_dropped_and_counted_and_told() {
+        let (mut collector, commands) = collector(1);
+        for flow in sample::flows(&[([10, 0, 0, 1], 80), ([10, 0, 0, 3], 81)]) {
+            collector.ended(flow);
+            collector.hand_over();
+        }
+        assert_eq!(commands.len(), 1, "the first is there");
+        let shared = &collector.shared;
+        assert_eq!((shared.queue_events_lost.get(), shared.queue_packets_lost.get()), (1, 1));
+        assert_eq!(shared.queue_bytes_lost.get(), 54);
+        assert_eq!(collector.writer.status().full, 1);
+        let (reason, lost) = collector.losses.take().unwrap();
+        assert_eq!((reason, lost.events, lost.packets), (reason::QUEUE_FULL, 1, 1));
+        assert_eq!(lost.from, Timestamp(1_000));
+        // And then there is room again.
+        drop(commands.recv());
+        collector.ended(sample::flows(&[([10, 0, 0, 4], 82)]).remove(0));
+        collector.hand_over();
+        assert_eq!((commands.len(), collector.shared.queue_events_lost.get()), (1, 1));
+    }
+
+    #[test]
+    fn shapes_of_a_dropped_batch_go_with_the_next() {
+        let (mut collector, commands) = collector(1);
+        let flow = sample::flows(&[([10, 0, 0, 1], 80)]).remove(0);
+        collector.ended(flow.clone());
+        collector.hand_over();
+        let shape = ghost_embed::Shape::of(&flow);
+        collector.batch.shapes.push((shape.id(), Box::new(shape)));
+        collector.ended(flow.clone());
+        collector.hand_over();
+        drop(commands.recv());
+        collector.ended(flow);
+        collector.hand_over();
+        let Ok(Command::Live(batch)) = commands.recv() else { panic!("a batch") };
+        assert_eq!((batch.shapes.len(), batch.features.len()), (1, 1));
     }
 }

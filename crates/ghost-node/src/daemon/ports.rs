@@ -15,7 +15,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use ghost_event::Timestamp;
 use ghost_host::{Inventory, Mode, Plan, Sources, Watcher, Wish, plan};
-use ghost_tap::live::{Direction, Helper, RingSizes, Tap, TapError};
+use ghost_tap::live::{Direction, Helper, InlineSizes, RingSizes, Tap, TapError};
 use ghost_world::Clock;
 
 use super::gap::{LastSeen, Lost, PortSeen, reason};
@@ -60,6 +60,7 @@ impl Frames for Tap {
 pub(crate) struct PortsThread {
     pub(crate) helpers: Box<dyn Helpers>,
     pub(crate) wish: Wish,
+    pub(crate) sources: Sources,
     pub(crate) ring_bytes: Option<u64>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) writer: Queue<Command>,
@@ -94,7 +95,7 @@ pub(crate) struct Attached {
 impl PortsThread {
     /// Attaches for the first time: what can't be had at all is told to who starts us.
     pub(crate) fn begin(&mut self) -> Result<Watcher, DaemonError> {
-        let watcher = Watcher::start(&Sources::default()).map_err(DaemonError::Host)?;
+        let watcher = Watcher::start(&self.sources).map_err(DaemonError::Host)?;
         self.attached.unseen = LastSeen::read(&LastSeen::path(&self.state));
         self.adjust()?;
         Ok(watcher)
@@ -142,6 +143,7 @@ impl PortsThread {
             if now >= self.attached.kept_ns.saturating_add(STATE_NS) {
                 self.attached.kept_ns = now;
                 self.keep();
+                self.look_after_the_helper(now);
             }
         }
     }
@@ -167,22 +169,18 @@ impl PortsThread {
 
     /// Takes stock, plans, and applies the difference.
     fn adjust(&mut self) -> Result<(), DaemonError> {
-        let mut inventory = Inventory::read().map_err(DaemonError::Host)?;
+        let mut inventory = Inventory::read_from(&self.sources).map_err(DaemonError::Host)?;
         let mut wanted = plan(&inventory, &self.wish).map_err(DaemonError::Plan)?;
         if self.wish.mode == Mode::Mirror {
             for mirror in &wanted.mirrors {
-                mirror.create(&Sources::default()).map_err(DaemonError::Host)?;
+                mirror.create(&self.sources).map_err(DaemonError::Host)?;
             }
             if !wanted.mirrors.is_empty() {
-                inventory = Inventory::read().map_err(DaemonError::Host)?;
+                inventory = Inventory::read_from(&self.sources).map_err(DaemonError::Host)?;
                 wanted = plan(&inventory, &self.wish).map_err(DaemonError::Plan)?;
             }
         }
         let mut warnings = wanted.warnings.clone();
-        warnings.extend(inventory.troubles.iter().cloned());
-        if !wanted.missing.is_empty() {
-            warnings.push(format!("waiting for {}: not there now", wanted.missing.join(", ")));
-        }
         self.connect()?;
         let result = match self.wish.mode {
             Mode::Ghost | Mode::Mirror => self.attach_ghost(&wanted, &mut warnings),
@@ -206,11 +204,24 @@ impl PortsThread {
         Ok(())
     }
 
-    /// The helper hung up, and in ghost mode its taps went with it.
+    /// A helper that hung up says nothing: it is asked for something that changes nothing.
+    fn look_after_the_helper(&mut self, now: u64) {
+        let Some(helper) = &mut self.attached.helper else { return };
+        let answer = helper.detach(u32::MAX, Direction::Ingress);
+        if matches!(answer, Err(TapError::HelperGone | TapError::HelperSilent)) {
+            self.lose_helper();
+            self.trouble("the attach helper has hung up: another is tried for", now);
+            self.attached.retry_ns = now;
+        }
+    }
+
+    /// The helper hung up, and in ghost mode its taps went with it; a wire goes on.
     fn lose_helper(&mut self) {
         self.attached.helper = None;
+        if self.attached.wire.is_some() {
+            return;
+        }
         self.attached.open = false;
-        self.attached.wire = None;
         if self.attached.unseen.is_none() {
             self.attached.unseen = Some(self.seen_now());
         }
@@ -291,7 +302,16 @@ impl PortsThread {
             self.tap.tell(Control::Frames(None));
         }
         let tap = match self.wish.mode {
-            Mode::Inline => return Err(TapError::Unfinished),
+            Mode::Inline => {
+                let sizes = match self.ring_bytes {
+                    Some(total) => InlineSizes {
+                        record_bytes: usize::try_from(total).unwrap_or(usize::MAX),
+                        ..InlineSizes::default()
+                    },
+                    None => InlineSizes::default(),
+                };
+                helper.open_inline(wire.0, wire.1, sizes)?
+            }
             _ => helper.open_fast(wire.0, wire.1, sizes)?,
         };
         self.tap.tell(Control::Frames(Some(Box::new(tap))));

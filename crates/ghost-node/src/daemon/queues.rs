@@ -79,10 +79,6 @@ impl<T> Queue<T> {
         self.sender.send(item).map_err(|e| e.0)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sender.is_empty()
-    }
-
     pub(crate) fn status(&self) -> QueueStatus {
         QueueStatus {
             name: self.name.to_owned(),

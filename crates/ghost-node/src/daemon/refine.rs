@@ -139,7 +139,7 @@ fn run(
         texts.model.id = id.to_string();
     }
     let mut texts: HashMap<ShapeId, Worded> = HashMap::new();
-    let mut take = |worded: Worded, texts: &mut HashMap<ShapeId, Worded>| {
+    let take = |worded: Worded, texts: &mut HashMap<ShapeId, Worded>| {
         if refiner.take(worded.id, &worded.text, worded.priority) {
             texts.insert(worded.id, worded);
         }

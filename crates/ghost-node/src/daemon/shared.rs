@@ -123,8 +123,6 @@ pub(crate) struct Texts {
     pub(crate) index: IndexStatus,
     pub(crate) model: ModelStatus,
     pub(crate) warnings: Vec<String>,
-    /// Threads that ended before they were told to.
-    pub(crate) dead: Vec<String>,
 }
 
 impl Shared {
