@@ -84,6 +84,11 @@ impl<S: FlowSink> Ear<'_, S> {
             if let Some(seen) = &mut self.kept.seen {
                 seen.insert(hash(field.path, text));
             }
+            let had = names.pairs.len();
+            if had == names.pairs.capacity() && had < NAMES_SCANNED_MAX {
+                // Most flows have a handful, and there are many flows: no doubling at first.
+                names.pairs.reserve_exact(if had == 0 { 4 } else { 2 });
+            }
             names.pairs.push((field.path, text.into()));
             if names.pairs.len() == NAMES_SCANNED_MAX {
                 let seen = names.pairs.iter().map(|(p, v)| hash(p, v)).collect();

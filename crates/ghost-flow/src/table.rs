@@ -80,7 +80,7 @@ pub struct Counters {
     /// Flows of a flood that were folded into counted records, and those records.
     pub folded: u64,
     pub folds: u64,
-    /// Flows that are neither: on probation, or counted to a record that is not told yet.
+    /// Flows that wait for an answer while a flood goes on.
     pub probation: u64,
     pub updates: u64,
     pub live: u64,

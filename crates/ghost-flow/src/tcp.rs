@@ -13,12 +13,22 @@ pub(crate) const RST: u8 = 0x04;
 pub(crate) const ACK: u8 = 0x10;
 
 /// What must be remembered between segments.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Track {
     next: [u32; 2],
     known: [bool; 2],
-    syn: Option<Timestamp>,
-    syn_ack: Option<Timestamp>,
+    /// When a SYN, or a SYN-ACK, was sent that is not answered yet, or [`NEVER`].
+    syn: Timestamp,
+    syn_ack: Timestamp,
+}
+
+/// No time at all.
+const NEVER: Timestamp = Timestamp(i64::MIN);
+
+impl Default for Track {
+    fn default() -> Track {
+        Track { next: [0; 2], known: [false; 2], syn: NEVER, syn_ack: NEVER }
+    }
 }
 
 impl Track {
@@ -56,19 +66,20 @@ impl Track {
     }
 
     fn handshake(&mut self, tcp: &mut Tcp, direction: Direction, flags: u8, ts: Timestamp) {
-        let since = |then: Option<Timestamp>| {
-            then.map(|then| u32::try_from(ts.ns_since(then) / 1000).unwrap_or(u32::MAX))
+        let since = |then: &mut Timestamp| match std::mem::replace(then, NEVER) {
+            NEVER => 0,
+            then => u32::try_from(ts.ns_since(then) / 1000).unwrap_or(u32::MAX),
         };
         match (direction, flags & (SYN | ACK | RST)) {
-            (Direction::ToServer, SYN) => self.syn = Some(ts),
+            (Direction::ToServer, SYN) => self.syn = ts,
             (Direction::ToClient, f) if f == SYN | ACK => {
                 if tcp.rtt_server_us == 0 {
-                    tcp.rtt_server_us = since(self.syn.take()).unwrap_or(0);
+                    tcp.rtt_server_us = since(&mut self.syn);
                 }
-                self.syn_ack = Some(ts);
+                self.syn_ack = ts;
             }
             (Direction::ToServer, ACK) if tcp.rtt_client_us == 0 => {
-                tcp.rtt_client_us = since(self.syn_ack.take()).unwrap_or(0);
+                tcp.rtt_client_us = since(&mut self.syn_ack);
             }
             _ => {}
         }

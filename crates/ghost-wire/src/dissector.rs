@@ -134,7 +134,7 @@ enum Reader {
     Dns(dns::DnsTcpState),
     Quic(quic::QuicState),
     Dtls(dtls::DtlsState),
-    Rpc(RpcState),
+    Rpc(Box<RpcState>),
     Socks(socks::SocksState),
 }
 
@@ -441,7 +441,7 @@ impl Dissector {
         self.memo = Memo::default();
         self.phase = match app {
             App::Smb | App::Dcerpc if p.proto == 6 => {
-                let reader = Reader::Rpc(RpcState::new(app));
+                let reader = Reader::Rpc(Box::new(RpcState::new(app)));
                 self.boxed = Some(Box::new(Boxed { reader, held: Vec::new() }));
                 Phase::Stream
             }

@@ -31,6 +31,27 @@ pub(crate) struct Glance {
     pub(crate) back: bool,
 }
 
+impl Glance {
+    fn of(at: &FrameAt, p: &Packet<'_>, back: bool, payloads: &mut Box<[u8]>) -> Glance {
+        let had = payloads.len();
+        let take = p.payload.len().min(PAYLOAD_BYTES_MAX - had.min(PAYLOAD_BYTES_MAX));
+        let head = p.payload.get(..take).unwrap_or_default();
+        if !head.is_empty() {
+            *payloads = [&**payloads, head].concat().into();
+        }
+        let left_out = u32::try_from(p.payload.len() - take).unwrap_or(u32::MAX);
+        Glance {
+            at: *at,
+            transport: p.transport,
+            kept: u16::try_from(had + take).unwrap_or(u16::MAX),
+            missing: p.payload_missing.saturating_add(left_out),
+            head_len: p.head_len,
+            malformed: p.malformed,
+            back,
+        }
+    }
+}
+
 /// One flow on probation.
 #[derive(Debug)]
 pub(crate) struct Embryo {
@@ -53,7 +74,9 @@ pub(crate) struct Embryo {
     fragment: Option<Fragment>,
     /// Flags that the side has sent that did not send the first packet.
     pub(crate) flags_back: u8,
-    glances: [Option<Glance>; PROBATION_PACKETS_MAX],
+    glance: Glance,
+    /// Those after the first.
+    more: Vec<Glance>,
     payloads: Box<[u8]>,
     /// It left, or is about to.
     gone: bool,
@@ -71,7 +94,9 @@ impl Embryo {
         since: i64,
     ) -> Option<Embryo> {
         let ip = p.ip.filter(|_| p.inner.is_none())?;
-        let mut embryo = Embryo {
+        let mut payloads = Box::default();
+        let glance = Glance::of(at, p, false, &mut payloads);
+        Some(Embryo {
             key: place.key,
             hash,
             birth,
@@ -86,40 +111,27 @@ impl Embryo {
             ethertype: p.ethertype,
             fragment: p.fragment,
             flags_back: 0,
-            glances: [None; PROBATION_PACKETS_MAX],
-            payloads: Box::default(),
+            glance,
+            more: Vec::new(),
+            payloads,
             gone: false,
-        };
-        embryo.push(at, p, false);
-        Some(embryo)
+        })
     }
 
     /// Keeps one more packet, where there is room.
     pub(crate) fn push(&mut self, at: &FrameAt, p: &Packet<'_>, back: bool) {
-        let Some(room) = self.glances.iter_mut().find(|glance| glance.is_none()) else { return };
-        let had = self.payloads.len();
-        let take = p.payload.len().min(PAYLOAD_BYTES_MAX - had.min(PAYLOAD_BYTES_MAX));
-        let head = p.payload.get(..take).unwrap_or_default();
-        if !head.is_empty() {
-            self.payloads = [&*self.payloads, head].concat().into();
+        if self.packets() >= PROBATION_PACKETS_MAX {
+            return;
         }
-        let left_out = u32::try_from(p.payload.len() - take).unwrap_or(u32::MAX);
-        *room = Some(Glance {
-            at: *at,
-            transport: p.transport,
-            kept: u16::try_from(had + take).unwrap_or(u16::MAX),
-            missing: p.payload_missing.saturating_add(left_out),
-            head_len: p.head_len,
-            malformed: p.malformed,
-            back,
-        });
+        let glance = Glance::of(at, p, back, &mut self.payloads);
+        self.more.push(glance);
         if let (true, Transport::Tcp { flags, .. }) = (back, p.transport) {
             self.flags_back |= flags;
         }
     }
 
     pub(crate) fn packets(&self) -> usize {
-        self.glances.iter().flatten().count()
+        1 + self.more.len()
     }
 
     /// Whether a packet comes from the side that did not send the first one.
@@ -130,7 +142,7 @@ impl Embryo {
     /// Gives every packet again, as it came.
     pub(crate) fn replay(&self, mut each: impl FnMut(&FrameAt, &Packet<'_>, &Place, bool)) {
         let mut from = 0;
-        for (n, glance) in self.glances.iter().flatten().enumerate() {
+        for (n, glance) in std::iter::once(&self.glance).chain(&self.more).enumerate() {
             let to = usize::from(glance.kept);
             let payload = self.payloads.get(from..to).unwrap_or_default();
             from = to;
@@ -162,6 +174,8 @@ impl Embryo {
         }
     }
 }
+
+const _: () = assert!(size_of::<Embryo>() <= 296);
 
 /// The flows on probation, in the order of their first packets.
 #[derive(Debug, Default)]
@@ -216,7 +230,7 @@ impl Probation {
         embryo.gone = true;
         let taken = Embryo {
             payloads: std::mem::take(&mut embryo.payloads),
-            glances: embryo.glances,
+            more: std::mem::take(&mut embryo.more),
             ..*embryo
         };
         self.sweep();

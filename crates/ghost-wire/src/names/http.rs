@@ -192,7 +192,7 @@ struct Talk {
     known: bool,
     connect: bool,
     /// CONNECT was granted: what goes through.
-    tunnel: Option<TlsState>,
+    tunnel: Option<Box<TlsState>>,
     /// The connection speaks something else from here on.
     left: bool,
 }
@@ -377,7 +377,7 @@ impl Talk {
             match head.status {
                 101 => self.left = true,
                 100..=199 | 204 | 304 => stand = Stand::Start,
-                200..=299 if self.connect => self.tunnel = Some(TlsState::default()),
+                200..=299 if self.connect => self.tunnel = Some(Box::default()),
                 // The answer to HEAD says how long its body would be, and has none.
                 _ if starts_message(tail, true) => stand = Stand::Start,
                 _ => {}
