@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Remember what passes the bridges of this host, until told to stop
     Run(Run),
     /// Remove every trace of ours from the kernel and from Open vSwitch
-    Detach,
+    Detach(Detach),
     /// Show the configuration, or an example of one
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -133,7 +133,7 @@ impl Command {
             Command::Man { .. }
                 | Command::Completions { .. }
                 | Command::Config(_)
-                | Command::Detach
+                | Command::Detach(_)
                 | Command::AttachHelper(_)
         )
     }
@@ -169,6 +169,14 @@ pub(crate) struct Run {
     /// Only packets that match these BPF filter words
     #[arg(last = true, value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Detach {
+    /// Configuration [default: /etc/ghostbridge/ghostbridge.toml where it is]
+    #[arg(short = 'c', long = "config", value_name = "FILE", env = "GHOSTBRIDGE_CONFIG")]
+    #[arg(value_parser = folder())]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -20,7 +20,7 @@ pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
     let place = &cli.place;
     match cli.command {
         Command::Run(asked) => run::run(place, &asked),
-        Command::Detach => detach::run(),
+        Command::Detach(asked) => detach::run(place, &asked),
         Command::Config(asked) => config::run(place, asked),
         Command::AttachHelper(asked) => attach_helper::run(&asked),
         Command::Import(asked) => import::run(place, asked),
