@@ -137,6 +137,9 @@ typedef u64 place;
 INLINE int begins_like_text(u32 word)
 {
 #define W(a, b, c, d) ((u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+	/* Most begin with no capital letter, and are told apart by this alone. */
+	if ((word >> 24) - 'A' > 'Z' - 'A')
+		return word == W(0x13, 'B', 'i', 't');
 	switch (word) {
 	case W('G', 'E', 'T', ' '):
 	case W('P', 'O', 'S', 'T'):
@@ -166,16 +169,18 @@ INLINE int begins_like_text(u32 word)
 	case W('E', 'H', 'L', 'O'):
 	case W('H', 'E', 'L', 'O'):
 	case W('S', 'T', 'A', 'R'): /* STARTTLS */
-	case W(0x13, 'B', 'i', 't'):
 		return 1;
 	}
 	return 0;
 #undef W
 }
 
+#define GREETS_MAX 6697
 /* Small messages to or from these ports greet, ask and answer; large ones are contents. */
 INLINE int greets(u32 port)
 {
+	if (port > GREETS_MAX)
+		return 0;
 	switch (port) {
 	case 21:
 	case 23:
@@ -204,6 +209,7 @@ INLINE int greets(u32 port)
 	return 0;
 }
 
+#define NAMES_MAX 5355
 /* A datagram to or from one of these tells names, or how a host was set up. */
 INLINE int names_by_port(u32 port)
 {
@@ -347,9 +353,9 @@ INLINE int tcp_tells(struct __sk_buff *skb, place at, u32 ports, u64 first, u32 
 INLINE int udp_tells(place at, u32 ports, u64 first, u32 then)
 {
 	u32 a = __builtin_bswap32((u32)first), b = __builtin_bswap32((u32)(first >> 32));
+	u32 from = __builtin_bswap16((u16)ports), to = __builtin_bswap16((u16)(ports >> 16));
 
-	if (names_by_port(__builtin_bswap16((u16)ports)) ||
-	    names_by_port(__builtin_bswap16((u16)(ports >> 16))))
+	if ((from <= NAMES_MAX && names_by_port(from)) || (to <= NAMES_MAX && names_by_port(to)))
 		return 1;
 	if (BYTES(at) < 12)
 		return 0;
@@ -591,7 +597,7 @@ INLINE int copy(struct __sk_buff *skb, u32 direction, u32 telling)
 {
 	volatile struct __sk_buff *fresh = skb;
 	u32 cpu = this_cpu(), index, chunks = telling ? telling_chunks : plain_chunks, bytes;
-	u32 most = telling ? WHOLE : PREFIX;
+	const u32 most = telling ? WHOLE : PREFIX;
 	struct position *at;
 	struct chunk *chunk;
 	struct record *r;

@@ -21,9 +21,7 @@ const AS_HELPER: &str = "GHOST_TAP_TEST_HELPER";
 fn helper_process() {
     if std::env::var_os(AS_HELPER).is_some() {
         let socket: OwnedFd = rustix::io::dup(std::io::stdin()).unwrap();
-        if let Err(error) = serve(socket) {
-            eprintln!("{error}");
-        }
+        serve(socket).unwrap();
     }
 }
 
