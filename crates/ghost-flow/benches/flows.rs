@@ -199,7 +199,6 @@ fn main() {
 
 /// A flood of random sources over other traffic, in nanoseconds for a packet, each of them a flow.
 fn flood(name: &str, config: FlowConfig) {
-    let before = resident();
     let mut bench = Bench::new(config);
     bench.second(5000, 10, 1000, true);
     bench.flood(1_600_000, true);
@@ -210,7 +209,6 @@ fn flood(name: &str, config: FlowConfig) {
     }
     row(name, median(with) - median(without), "ns/flow");
     row(&format!("{name}_records"), bench.judge.ended as f64, "records");
-    row(&format!("{name}_memory"), resident().saturating_sub(before) as f64 / 1e6, "MB");
 }
 
 /// A second of load at a time, in nanoseconds for one of `per` packets of a flow.

@@ -101,7 +101,13 @@ impl Flood {
 
     /// A flow began; gives its group where there is a flood.
     pub(crate) fn began(&mut self, s: &Signs, now: i64) -> Option<GroupKey> {
-        let [target, source, all] = self.hashes(s).map(|hash| self.heat.add(hash, now));
+        let [target, source, all] = self.hashes(s);
+        let target = self.heat.add(target, now);
+        if target > self.limit {
+            // What the victim of a flood is sent says nothing of who sends it.
+            return self.group(s, target, 0, 0);
+        }
+        let (source, all) = (self.heat.add(source, now), self.heat.add(all, now));
         self.group(s, target, source, all)
     }
 
