@@ -1,22 +1,21 @@
 //! Waiting with an end.
 
 use crate::LabError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Asks `done` every few milliseconds until it says yes, for at most `limit`.
+/// Asks `done` every few milliseconds until it says yes, for at most `limit` (and once at least).
 ///
 /// # Errors
 ///
 /// [`LabError::Late`] with `what`, when it never did.
+#[expect(clippy::disallowed_methods, reason = "a wait for other programs ends by the real clock")]
 pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) -> Result<(), LabError> {
-    let step = Duration::from_millis(5);
-    let mut waited = Duration::ZERO;
+    let begun = Instant::now();
     while !done() {
-        if waited >= limit {
+        if begun.elapsed() >= limit {
             return Err(LabError::Late { what: what.into(), limit, detail: String::new() });
         }
-        std::thread::sleep(step);
-        waited += step;
+        std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
 }
