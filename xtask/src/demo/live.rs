@@ -29,7 +29,9 @@ pub(super) fn play(demo: &Demo) -> Done {
 
     let mut daemon = start(demo, &network)?;
     talk(&network, &scratch.join("wrong_key").display().to_string())?;
+    println!("What a connection was part of is told when it has ended, and been quiet for 20 s.\n");
     for (question, expected) in QUESTIONS {
+        wait_for(demo, question, expected)?;
         demo.ask(question, "3", expected)?;
     }
     demo.step(&["flows", "app:dns", "--limit", "3"])?;
@@ -131,6 +133,19 @@ fn kill_under_load(network: &Network, daemon: &Process) -> Done {
     println!("{} bytes arrived", loaded.trim());
     if loaded.trim() != (32 << 20).to_string() {
         return Err(format!("the download did not arrive whole: {loaded}"));
+    }
+    Ok(())
+}
+
+/// Waits, without a word, until the best hit tells what is expected; `ask` then says if it never did.
+fn wait_for(demo: &Demo, question: &str, expected: &str) -> Done {
+    for _ in 0..60 {
+        let mut query = sh::command(&demo.binary);
+        query.arg("--data-dir").arg(&demo.data).args(["query", "--limit", "1", question]);
+        if sh::capture(&mut query)?.stdout.contains(expected) {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(1));
     }
     Ok(())
 }
