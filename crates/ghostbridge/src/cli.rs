@@ -113,6 +113,10 @@ pub(crate) enum Command {
     },
     /// Tell what is remembered, from when to when, and what was lost
     Status(Status),
+    /// Watch what passes: flows, talkers, applications, behaviours, rates, losses
+    Top(Top),
+    /// Print the running daemon's metrics, as Prometheus reads them
+    Metrics,
     /// Check that everything the program needs is in place
     Doctor,
     /// Print completions for a shell
@@ -283,7 +287,8 @@ const EXAMPLES_QUERY: &str = "Examples:
 const EXAMPLES_FLOWS: &str = "Examples:
   ghostbridge flows app:dns,mdns --since 2026-11-20
   ghostbridge flows host:10.0.0.0/8 -port:443 'bytes:>1MB' -o csv
-  ghostbridge flows behaviour:port_scan -o jsonl";
+  ghostbridge flows behaviour:port_scan -o jsonl
+  ghostbridge flows -f app:dns --last 5m";
 
 /// Every filter with what it takes, from the query language's own table.
 fn filters() -> String {
@@ -341,6 +346,9 @@ pub(crate) struct Flows {
     pub(crate) filters: Vec<String>,
     #[command(flatten)]
     pub(crate) span: Span,
+    /// Go on with events as they are logged, until Ctrl-C; with --last or --since those first
+    #[arg(short = 'f', long)]
+    pub(crate) follow: bool,
     /// At most so many flows; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) limit: usize,
@@ -418,6 +426,14 @@ pub(crate) enum IndexCommand {
         #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
         output: VerdictFormat,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ghostbridge top\n  ghostbridge top app:dns -src:10.0.0.1")]
+pub(crate) struct Top {
+    /// key:value filters, as `flows` takes them
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,8 @@ use crate::render::safe_text;
 pub(crate) const NOTHING: u8 = 1;
 /// The command line or its words are off.
 pub(crate) const USAGE: u8 = 2;
+/// The daemon can't be reached.
+pub(crate) const UNREACHABLE: u8 = 3;
 /// The operating system does not allow it.
 pub(crate) const PERMISSION: u8 = 4;
 
@@ -40,6 +42,10 @@ impl Failed {
 
     pub(crate) fn permission(message: impl fmt::Display) -> Failed {
         Failed { code: PERMISSION, message: message.to_string() }
+    }
+
+    pub(crate) fn unreachable(message: impl fmt::Display) -> Failed {
+        Failed { code: UNREACHABLE, message: message.to_string() }
     }
 
     pub(crate) fn message(&self) -> &str {

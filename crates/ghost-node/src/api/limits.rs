@@ -60,6 +60,30 @@ pub const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Seconds over which a rate is taken.
 pub const RATE_OVER_S: usize = 5;
 
+/// A client waits so long for a daemon to answer at all.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest line of an answer that a client reads: a logged line and what is said of it.
+pub const READ_LINE_BYTES_MAX: usize = 4 * ghost_event::line::LINE_BYTES_MAX;
+
+/// How far back the sums of `top` go, and how many logged flows they keep: some megabytes.
+pub const TOP_WINDOW: Duration = Duration::from_secs(60);
+pub const TOP_FLOWS_MAX: usize = 10_000;
+
+/// Filters that are summed at the same time; one that nobody asks for is forgotten after a while.
+pub const TOPS_MAX: usize = 4;
+pub const TOP_IDLE: Duration = Duration::from_secs(10);
+
+/// Looks at the log for one answer: with 4096 lines each, what a second brings at the most.
+pub const TOP_LOOKS_MAX: usize = 16;
+
+/// Rows of a sum, and flows that live, of one answer.
+pub const TOP_ROWS_MAX: usize = 50;
+pub const TOP_LIVE_MAX: usize = 200;
+
+/// Letters of an application's name that are kept.
+pub const TOP_NAME_BYTES: usize = 32;
+
 /// What a client that was refused for lack of room is told to wait.
 pub const RETRY_AFTER_S: u32 = 1;
 

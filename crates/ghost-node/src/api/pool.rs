@@ -39,7 +39,12 @@ impl Pool {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Pool { jobs: Mutex::new(Some(jobs)), ended, threads: Mutex::new(threads), capacity: waiting })
+        Ok(Pool {
+            jobs: Mutex::new(Some(jobs)),
+            ended,
+            threads: Mutex::new(threads),
+            capacity: waiting,
+        })
     }
 
     /// Has `job` done soon, or refuses it at once.

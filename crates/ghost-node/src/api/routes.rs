@@ -29,9 +29,8 @@ use super::pool::Pool;
 use super::rates::{History, Rates};
 use super::remembered::Remembered;
 use super::server::{ApiHost, Peer};
-use super::wire::{
-    AnswerHead, Asked, Code, END, HitLine, ImportLine, ImportQuery, Refusal,
-};
+use super::top::{self, TopAnswer, Tops};
+use super::wire::{AnswerHead, Asked, Code, END, HitLine, ImportLine, ImportQuery, Refusal};
 use crate::daemon::{ImportAsk, ImportError, Status};
 use crate::store::{QueryError, StoreError};
 use crate::{DataDir, PROGRAM, metrics};
@@ -46,6 +45,7 @@ pub(super) struct State {
     pub(super) followers: Mutex<Option<Followers>>,
     pub(super) counts: Arc<Counts>,
     pub(super) history: Mutex<History>,
+    pub(super) tops: Mutex<Tops>,
     /// Users whose first request was told.
     pub(super) users: Mutex<Vec<u32>>,
 }
@@ -134,6 +134,7 @@ pub(super) fn all(state: Arc<State>) -> Router {
         .route("/v1/similar", post(similar))
         .route("/v1/flows/follow", get(follow))
         .route("/v1/import", post(import))
+        .route("/v1/top", get(top))
         .route("/metrics", get(exposition))
         .fallback(unknown)
         .method_not_allowed_fallback(other_method)
@@ -233,7 +234,8 @@ async fn unknown(uri: Uri) -> Refusal {
 }
 
 async fn other_method() -> Response {
-    let told = refusal(Code::Usage, "this route takes another method", "see docs/interfaces/api.md");
+    let told =
+        refusal(Code::Usage, "this route takes another method", "see docs/interfaces/api.md");
     (StatusCode::METHOD_NOT_ALLOWED, json(&told)).into_response()
 }
 
@@ -302,7 +304,10 @@ async fn answer(
     let (outlet, pieces) = pipe::outlet();
     let (tell, told) = oneshot::channel();
     let backend = Arc::clone(&state.backend);
-    state.asks.run(move || answer_on_pool(&*backend, &question, tell, outlet)).map_err(|_| busy())?;
+    state
+        .asks
+        .run(move || answer_on_pool(&*backend, &question, tell, outlet))
+        .map_err(|_| busy())?;
     match told.await {
         Ok(Ok(())) => Ok(lines(pieces)),
         Ok(Err(refusal)) => Err(refusal),
@@ -391,6 +396,29 @@ async fn follow(
     let followers = state.followers.lock().map_err(|_| busy())?;
     let pieces = followers.as_ref().and_then(|f| f.add(followed)).ok_or_else(full)?;
     Ok(lines(pipe::pieces(pieces)))
+}
+
+async fn top(
+    Of(state): Shared,
+    asked: Result<Query<FollowQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(asked) = asked.map_err(off)?;
+    let of_pool = Arc::clone(&state);
+    let summed = move || {
+        let state = of_pool;
+        let mut answer = TopAnswer {
+            standing: state.standing(),
+            series: state.history.lock().map(|h| h.series()).unwrap_or_default(),
+            ..TopAnswer::default()
+        };
+        let now_ns = state.host.clock().monotonic_ns();
+        if let Ok(mut tops) = state.tops.lock() {
+            tops.sum(&*state.backend, &asked.filter, now_ns, &mut answer)?;
+        }
+        top::live(&*state.backend, &asked.filter, &mut answer)?;
+        Ok::<_, StoreError>(answer)
+    };
+    Ok(json(&on_pool(&state.asks, summed).await??))
 }
 
 async fn import(

@@ -151,8 +151,7 @@ pub fn serve(
     host: Arc<dyn ApiHost>,
 ) -> Result<Running, ApiError> {
     let gid = gid(&config.group, &*host);
-    let (unix, bound) =
-        socket::bind(&config.socket, Some(&socket::link_for(&config.data)), gid)?;
+    let (unix, bound) = socket::bind(&config.socket, Some(&socket::link_for(&config.data)), gid)?;
     let tcp = config.metrics_listen.map(listen).transpose()?;
     let metrics = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
     let counts = Arc::new(Counts::default());
@@ -168,6 +167,7 @@ pub fn serve(
         )),
         counts,
         history: Mutex::new(History::default()),
+        tops: Mutex::default(),
         users: Mutex::new(Vec::new()),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -351,10 +351,9 @@ async fn accept(
             count(&state.counts.connections_open);
             match stream {
                 Stream::Unix(unix) => {
-                    let peer = unix.peer_cred().map_or(Peer::default(), |c| Peer {
-                        uid: Some(c.uid()),
-                        pid: c.pid(),
-                    });
+                    let peer = unix
+                        .peer_cred()
+                        .map_or(Peer::default(), |c| Peer { uid: Some(c.uid()), pid: c.pid() });
                     state.greet(peer);
                     converse(unix, router.layer(Extension(peer)), stopped).await;
                 }

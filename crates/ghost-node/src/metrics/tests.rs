@@ -117,12 +117,8 @@ fn standing() -> Standing {
     status.started_ns = 1_795_000_000_500_000_000;
     status.traffic = Traffic { packets: 11, bytes: 1100, unparsed: 2, ..Traffic::default() };
     status.bridges = vec!["br0".to_owned()];
-    status.queues = vec![QueueStatus {
-        name: "writer".to_owned(),
-        length: 3,
-        capacity: 64,
-        full: 2,
-    }];
+    status.queues =
+        vec![QueueStatus { name: "writer".to_owned(), length: 3, capacity: 64, full: 2 }];
     status.ports = vec![
         PortStatus { name: "eth1".to_owned(), seen: 10, lost: 1, ..PortStatus::default() },
         PortStatus { name: "eth2".to_owned(), seen: 20, attached: true, ..PortStatus::default() },

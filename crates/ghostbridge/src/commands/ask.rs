@@ -7,35 +7,37 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use ghost_node::Timestamp;
-use ghost_node::store::{Answer, Limits, QueryError, Store, StoreError};
-use jiff::Zoned;
+use ghost_node::api::{AnswerHead, Subject};
 
 use crate::cli::{Flows, Place, Query, Similar, Span};
-use crate::host;
+use crate::commands::follow;
+use crate::commands::memory::{Memory, NoAnswer, Reply, question, shown};
 use crate::outcome::{Done, Failed, printed, say};
 use crate::render::{Hit, Layout, Output, Renderer, safe_text};
 
 /// `query`.
 pub(crate) fn query(place: &Place, asked: Query) -> Result<Done, Failed> {
-    let mut store = open(place)?;
-    let limits = limits(&asked.span, asked.limit);
+    let mut memory = Memory::open(place)?;
     let layout = Layout::of_stdout(asked.output, true);
-    if let Some(file) = asked.batch {
-        return batch(&mut store, &file, &limits, layout);
+    if let Some(file) = &asked.batch {
+        return batch(&mut memory, place, file, &asked, layout);
     }
-    let answer = store.query(&asked.words.join(" "), &limits).map_err(failed)?;
-    tell(&answer, asked.output == Output::Table);
-    print(&store, &answer, layout, None)
+    let subject = Subject::Query(asked.words.join(" "));
+    let mut reply = memory.ask(&question(place, subject, &asked.span, asked.limit)?)?;
+    tell(&reply.head, asked.output == Output::Table);
+    print(&mut reply, layout, None)
 }
 
 /// `flows`.
 pub(crate) fn flows(place: &Place, asked: Flows) -> Result<Done, Failed> {
-    let store = open(place)?;
-    let answer =
-        store.flows(&asked.filters.join(" "), &limits(&asked.span, asked.limit)).map_err(failed)?;
-    notes(&answer);
-    print(&store, &answer, Layout::of_stdout(asked.output, false), None)
+    if asked.follow {
+        return follow::run(place, &asked);
+    }
+    let mut memory = Memory::open(place)?;
+    let subject = Subject::Flows(asked.filters.join(" "));
+    let mut reply = memory.ask(&question(place, subject, &asked.span, asked.limit)?)?;
+    notes(&reply.head);
+    print(&mut reply, Layout::of_stdout(asked.output, false), None)
 }
 
 /// `similar`.
@@ -47,15 +49,22 @@ pub(crate) fn similar(place: &Place, asked: Similar) -> Result<Done, Failed> {
             asked.to
         )));
     }
-    let store = open(place)?;
-    let limits = Limits { hits: asked.limit, ..Limits::default() };
-    let answer = store.similar(&asked.to, &limits).map_err(failed)?;
-    tell(&answer, asked.output == Output::Table);
-    print(&store, &answer, Layout::of_stdout(asked.output, true), None)
+    let mut memory = Memory::open(place)?;
+    let whenever = Span { since: None, until: None, last: None };
+    let question = question(place, Subject::Similar(asked.to), &whenever, asked.limit)?;
+    let mut reply = memory.ask(&question)?;
+    tell(&reply.head, asked.output == Output::Table);
+    print(&mut reply, Layout::of_stdout(asked.output, true), None)
 }
 
 /// Asks every `id<TAB>words` line of `file`.
-fn batch(store: &mut Store, file: &Path, limits: &Limits, layout: Layout) -> Result<Done, Failed> {
+fn batch(
+    memory: &mut Memory,
+    place: &Place,
+    file: &Path,
+    asked: &Query,
+    layout: Layout,
+) -> Result<Done, Failed> {
     let text =
         fs::read_to_string(file).map_err(|e| Failed::new(format!("{}: {e}", file.display())))?;
     let mut renderer = Renderer::new(BufWriter::new(io::stdout().lock()), layout);
@@ -71,30 +80,27 @@ fn batch(store: &mut Store, file: &Path, limits: &Limits, layout: Layout) -> Res
                 number + 1
             )));
         };
-        let answer = match store.query(words, limits) {
-            Ok(answer) => answer,
+        let subject = Subject::Query(words.to_owned());
+        let mut reply = match memory.ask(&question(place, subject, &asked.span, asked.limit)?) {
+            Ok(reply) => reply,
+            Err(NoAnswer::Memory(failed)) => return Err(failed),
             // One question that can't be asked must not take the others with it.
-            Err(
-                error @ (StoreError::Query(QueryError::Index(_))
-                | StoreError::Log(_)
-                | StoreError::Index(_)),
-            ) => return Err(failed(error)),
-            Err(error) => {
+            Err(NoAnswer::Question(failed)) => {
                 let place = format!("{}:{}", file.display(), number + 1);
                 say(format_args!(
                     "ghostbridge: {}: {}",
                     safe_text(&place),
-                    safe_text(&error.to_string())
+                    safe_text(failed.message())
                 ));
                 failures += 1;
                 continue;
             }
         };
         if std::mem::take(&mut first) {
-            notes(&answer);
+            notes(&reply.head);
         }
-        any |= !answer.hits.is_empty();
-        rows(&mut renderer, store, &answer, Some(id), true)?;
+        any |= reply.head.hits > 0;
+        rows(&mut renderer, &mut reply, Some(id), true)?;
     }
     printed(renderer.finish().and_then(|mut out| out.flush()))?;
     if failures > 0 {
@@ -103,24 +109,25 @@ fn batch(store: &mut Store, file: &Path, limits: &Limits, layout: Layout) -> Res
     Ok(if any { Done::Well } else { Done::Nothing })
 }
 
-fn print(store: &Store, answer: &Answer, layout: Layout, id: Option<&str>) -> Result<Done, Failed> {
+fn print(reply: &mut Reply<'_>, layout: Layout, id: Option<&str>) -> Result<Done, Failed> {
     let mut renderer = Renderer::new(BufWriter::new(io::stdout().lock()), layout);
-    rows(&mut renderer, store, answer, id, layout.hits)?;
+    rows(&mut renderer, reply, id, layout.hits)?;
     printed(renderer.finish().and_then(|mut out| out.flush()))?;
-    Ok(if answer.hits.is_empty() { Done::Nothing } else { Done::Well })
+    Ok(if reply.head.hits == 0 { Done::Nothing } else { Done::Well })
 }
 
+/// Renders every hit; a reader that went away ends it.
 fn rows<W: Write>(
     renderer: &mut Renderer<W>,
-    store: &Store,
-    answer: &Answer,
+    reply: &mut Reply<'_>,
     id: Option<&str>,
     scored: bool,
 ) -> Result<(), Failed> {
-    for (at, hit) in answer.hits.iter().enumerate() {
-        let line = store.read(hit.position).map_err(Failed::caused)?;
-        let hit = Hit { score: hit.score, why: &hit.why, rank: at + 1, query_id: id };
-        match renderer.row(&line, scored.then_some(hit)) {
+    let mut rank = 0;
+    while let Some(found) = reply.next()? {
+        rank += 1;
+        let hit = Hit { score: found.score, why: &found.why, rank, query_id: id };
+        match renderer.row(&found.line, scored.then_some(hit)) {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             result => printed(result)?,
         }
@@ -129,63 +136,25 @@ fn rows<W: Write>(
 }
 
 /// Says what was understood, where it was looked, and what is missing.
-fn tell(answer: &Answer, in_full: bool) {
-    say(format_args!("understood: {}", safe_text(&answer.understood)));
+fn tell(head: &AnswerHead, in_full: bool) {
+    say(format_args!("understood: {}", safe_text(&head.understood)));
     if in_full {
-        let searched = &answer.searched;
-        let span = match searched.span {
-            Some((from, until)) => format!(", from {} to {}", moment(from), moment(until)),
-            None => String::new(),
+        let searched = &head.searched;
+        let span = match (searched.from, searched.until) {
+            (Some(from), Some(until)) => format!(", from {} to {}", shown(from), shown(until)),
+            _ => String::new(),
         };
         say(format_args!(
             "searched: {} events of {} shapes{span}; {} meet the conditions",
             searched.events, searched.shapes, searched.matched
         ));
     }
-    notes(answer);
+    notes(head);
 }
 
-fn notes(answer: &Answer) {
-    for note in &answer.notes {
+/// Says what the reader of an answer must know.
+pub(crate) fn notes(head: &AnswerHead) {
+    for note in &head.notes {
         say(format_args!("note: {}", safe_text(note)));
-    }
-}
-
-/// The moment as programs read it (RFC 3339).
-pub(crate) fn stamp(at: Timestamp) -> String {
-    jiff::Timestamp::from_nanosecond(at.0.into())
-        .map_or_else(|_| at.0.to_string(), |t| t.to_string())
-}
-
-pub(crate) fn moment(at: Timestamp) -> String {
-    jiff::Timestamp::from_nanosecond(at.0.into())
-        .map_or_else(|_| at.0.to_string(), |t| t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-}
-
-fn limits(span: &Span, hits: usize) -> Limits {
-    Limits {
-        since: span.last.clone().or_else(|| span.since.clone()),
-        until: span.until.clone(),
-        hits,
-        ..Limits::default()
-    }
-}
-
-pub(crate) fn open(place: &Place) -> Result<Store, Failed> {
-    let data = place.data_with_log()?;
-    Store::open(&data, &place.tags()?, place.models(), now()).map_err(failed)
-}
-
-fn now() -> Zoned {
-    let utc = jiff::Timestamp::from_nanosecond(host::now().0.into()).unwrap_or_default();
-    utc.to_zoned(jiff::tz::TimeZone::system())
-}
-
-pub(crate) fn failed(error: StoreError) -> Failed {
-    match error {
-        StoreError::Query(QueryError::NoEvent(_)) => Failed::new(error),
-        StoreError::Query(QueryError::Index(_)) => Failed::caused(error),
-        StoreError::Query(_) | StoreError::NotAFilter(_) => Failed::usage(error),
-        error => Failed::caused(error),
     }
 }

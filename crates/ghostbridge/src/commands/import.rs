@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
+use ghost_node::api::{self, SendError};
 use ghost_node::import::{self, FileReport, Host, ImportError, Options, Report};
 use ghost_node::{Clock, RealClock};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Import, ImportFormat, Place};
+use crate::commands::memory;
 use crate::host;
 use crate::outcome::{Done, Failed, counted, printed, say};
 use crate::render::safe_text as safe;
@@ -37,14 +39,20 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         models,
         segment_bytes: asked.segment_bytes,
     };
-    let result = import::run(&place.data(), &options, &program);
+    let result = match memory::daemon(place)? {
+        Some(mut client) => {
+            told_unheard(&options, asked.no_model);
+            api::import(&mut client, &options, &program).map_err(unsent)
+        }
+        None => import::run(&place.data(), &options, &program).map_err(|error| match error {
+            ImportError::Filter(_) => Failed::usage(error),
+            error => Failed::caused(error),
+        }),
+    };
     if let Some(bar) = &program.bar {
         bar.finish_and_clear();
     }
-    let report = result.map_err(|error| match error {
-        ImportError::Filter(_) => Failed::usage(error),
-        error => Failed::caused(error),
-    })?;
+    let report = result?;
     if let Some(error) = program.print_error.into_inner().ok().flatten() {
         printed(Err(error))?;
     }
@@ -57,6 +65,25 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
     } else {
         Done::Well
     })
+}
+
+/// Says which options a daemon does not hear: they are its own.
+fn told_unheard(options: &Options, no_model: bool) {
+    let unheard = [
+        (options.segment_bytes.is_some(), "--segment-bytes"),
+        (no_model, "--no-model"),
+        (options.jobs > 1, "--jobs"),
+    ];
+    for (_, option) in unheard.iter().filter(|(given, _)| *given) {
+        say(format_args!("note: {option} is left out: the running daemon imports its own way"));
+    }
+}
+
+fn unsent(error: SendError) -> Failed {
+    match error {
+        SendError::Client(error) => memory::unanswered(error),
+        error => Failed::caused(error),
+    }
 }
 
 /// The real clock, signals and terminal.

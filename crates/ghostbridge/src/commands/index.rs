@@ -7,8 +7,8 @@ use ghost_node::store;
 use serde_json::json;
 
 use crate::cli::{Place, VerdictFormat};
-use crate::commands::ask;
 use crate::commands::log::print_json;
+use crate::commands::memory;
 use crate::outcome::{Done, Failed, printed, say};
 
 /// `index rebuild`.
@@ -23,7 +23,7 @@ pub(crate) fn rebuild(place: &Place, from: Option<PathBuf>) -> Result<Done, Fail
             _ => adopt(&from, &data).map_err(Failed::caused)?,
         },
     }
-    let status = store::rebuild(&data).map_err(ask::failed)?;
+    let status = store::rebuild(&data).map_err(memory::failed)?;
     say(format_args!(
         "indexed {} events and {} shapes up to line {} of {}; no vector was made anew",
         status.events,
@@ -41,9 +41,9 @@ fn same(a: &ghost_node::DataDir, b: &ghost_node::DataDir) -> bool {
 
 /// `index status`.
 pub(crate) fn status(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
-    let store = ask::open(place)?;
+    let store = memory::open_files(place)?;
     let status = store.index_status();
-    let digest = store.content_digest().map_err(ask::failed)?;
+    let digest = store.content_digest().map_err(memory::failed)?;
     match output {
         VerdictFormat::Json => print_json(&json!({
             "events": status.events,

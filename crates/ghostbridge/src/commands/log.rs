@@ -6,7 +6,7 @@ use ghost_node::store::{self, Head, Proven, VerifyOptions};
 use serde_json::{Value, json};
 
 use crate::cli::{LogCommand, Place, VerdictFormat};
-use crate::commands::ask::{moment, stamp};
+use crate::commands::memory::{moment, stamp};
 use crate::outcome::{Done, Failed, counted, printed};
 use crate::render::{Layout, Output, Renderer, safe_text};
 

@@ -5,12 +5,16 @@ mod attach_helper;
 mod config;
 mod detach;
 mod doctor;
+mod follow;
 mod import;
 mod index;
 mod log;
 mod manual;
+mod memory;
+mod metrics;
 mod run;
 mod status;
+mod top;
 
 use crate::cli::{Cli, Command, IndexCommand};
 use crate::outcome::{Done, Failed};
@@ -32,6 +36,8 @@ pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
         Command::Index(IndexCommand::Status { output }) => index::status(place, output),
         Command::RebuildVectorIndex { file } => index::rebuild(place, Some(file)),
         Command::Status(asked) => status::run(place, asked.output),
+        Command::Top(asked) => top::run(place, &asked),
+        Command::Metrics => metrics::run(place),
         Command::Doctor => doctor::run(place),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::man(dir),

@@ -1,60 +1,215 @@
-//! `status`: what is remembered, from when to when, and what was lost.
+//! `status`: what is remembered, what was lost, and how the daemon does, where one runs.
 
 use std::io::{self, Write};
 
-use ghost_node::store;
-use serde_json::json;
+use ghost_node::api::{Remembered, Standing};
+use serde_json::{Value, json};
 
 use crate::cli::{Place, VerdictFormat};
-use crate::commands::ask::{self, moment, stamp};
 use crate::commands::log::print_json;
+use crate::commands::memory::{self, daemon, shown, unanswered};
 use crate::outcome::{Done, Failed, counted, printed};
+use crate::render::safe_text;
 
 /// Runs the command.
 pub(crate) fn run(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
-    let data = place.data_with_log()?;
-    let stats = store::log_stats(&data).map_err(Failed::caused)?;
-    let memory = ask::open(place)?;
-    let index = memory.index_status();
-    let events = ["flow", "packet"].iter().filter_map(|k| stats.kinds.get(*k)).sum::<u64>();
-    let count = |kind: &str| stats.kinds.get(kind).copied().unwrap_or(0);
+    let (remembered, standing) = match daemon(place)? {
+        Some(mut client) => {
+            let standing = client.status().map_err(unanswered)?;
+            (client.remembered().map_err(unanswered)?, Some(standing))
+        }
+        None => {
+            let data = place.data_with_log()?;
+            (Remembered::count(&data, memory::now()).map_err(memory::failed)?, None)
+        }
+    };
     match output {
-        VerdictFormat::Json => print_json(&json!({
-            "data_dir": data.root().display().to_string(),
-            "events": events,
-            "first_time": stats.first_time.map(stamp),
-            "last_time": stats.last_time.map(stamp),
-            "log_lines": stats.lines,
-            "log_bytes": stats.bytes,
-            "log_segments": stats.segments,
-            "indexed_to": index.indexed_to,
-            "not_indexed_events": memory.tail_events(),
-            "shapes": index.shapes,
-            "shapes_refined": index.shapes_refined,
-            "gaps": count("gap"),
-            "recovered": count("recovered"),
-        }))?,
+        VerdictFormat::Json => print_json(&object(&remembered, standing.as_ref()))?,
         VerdictFormat::Table => {
-            let mut text = format!("data       {}\nevents     {events}", data.root().display());
-            if let (Some(first), Some(last)) = (stats.first_time, stats.last_time) {
-                text += &format!(", from {} to {}", moment(first), moment(last));
-            }
-            text += &format!(
-                "\nlog        {} lines, {} bytes, {}\nindex      up to line {}, {} \
-                 events behind it\nshapes     {}, {} refined by the full model\nlost       {} gaps, \
-                 {} recoveries\n",
-                stats.lines,
-                stats.bytes,
-                counted(stats.segments, "segment"),
-                index.indexed_to,
-                memory.tail_events(),
-                index.shapes,
-                index.shapes_refined,
-                count("gap"),
-                count("recovered"),
-            );
+            let mut text = standing.as_ref().map(live).unwrap_or_default();
+            text += &kept(&remembered);
             printed(io::stdout().write_all(text.as_bytes()))?;
         }
     }
     Ok(Done::Well)
+}
+
+fn object(remembered: &Remembered, standing: Option<&Standing>) -> Value {
+    json!({
+        "data_dir": remembered.data_dir,
+        "events": remembered.events,
+        "first_time": remembered.first_time.map(|t| t.to_string()),
+        "last_time": remembered.last_time.map(|t| t.to_string()),
+        "log_lines": remembered.log_lines,
+        "log_bytes": remembered.log_bytes,
+        "log_segments": remembered.log_segments,
+        "indexed_to": remembered.indexed_to,
+        "not_indexed_events": remembered.not_indexed_events,
+        "shapes": remembered.shapes,
+        "shapes_refined": remembered.shapes_refined,
+        "gaps": remembered.gaps,
+        "recovered": remembered.recovered,
+        "daemon": standing.map_or(Value::Null, |s| serde_json::to_value(s).unwrap_or_default()),
+    })
+}
+
+/// What the log and the index hold.
+fn kept(remembered: &Remembered) -> String {
+    let data = safe_text(&remembered.data_dir);
+    let mut text = format!("data       {data}\nevents     {}", remembered.events);
+    if let (Some(first), Some(last)) = (remembered.first_time, remembered.last_time) {
+        text += &format!(", from {} to {}", shown(first), shown(last));
+    }
+    text + &format!(
+        "\nlog        {} lines, {} bytes, {}\nindex      up to line {}, {} events behind it\n\
+         shapes     {}, {} refined by the full model\nlost       {} gaps, {} recoveries\n",
+        remembered.log_lines,
+        remembered.log_bytes,
+        counted(remembered.log_segments, "segment"),
+        remembered.indexed_to,
+        remembered.not_indexed_events,
+        remembered.shapes,
+        remembered.shapes_refined,
+        remembered.gaps,
+        remembered.recovered,
+    )
+}
+
+/// How the daemon does.
+fn live(standing: &Standing) -> String {
+    let status = &standing.status;
+    let safe = |text: &str| safe_text(text);
+    let mut text = format!(
+        "daemon     {}, pid {}, up {}, {} in memory\n",
+        safe(&standing.program),
+        status.pid,
+        span(standing.uptime_s),
+        bytes(standing.memory_bytes)
+    );
+    text += &format!(
+        "tapping    {}, granularity {}{}\n",
+        safe(&status.mode),
+        safe(&status.granularity),
+        if status.filter.is_empty() {
+            String::new()
+        } else {
+            format!(", only {}", safe(&status.filter))
+        }
+    );
+    for port in &status.ports {
+        let bridge = status.bridges.get(usize::from(port.bridge)).map_or("", String::as_str);
+        let rate = standing.rates.ports.iter().find(|rate| rate.ifindex == port.ifindex);
+        let (frames, octets) = rate.map_or((0.0, 0.0), |r| (r.frames_per_s, r.bytes_per_s));
+        text += &format!(
+            "  {}{}{}: {frames:.0} frames/s, {}/s; {} seen, {} lost{}\n",
+            safe(bridge),
+            if bridge.is_empty() || bridge == port.name { "" } else { " " },
+            if bridge == port.name { String::new() } else { safe(&port.name) },
+            bytes(whole(octets)),
+            port.seen,
+            port.lost,
+            if port.attached { "" } else { ", gone" }
+        );
+    }
+    let rates = &standing.rates;
+    text += &format!(
+        "rates      {:.0} packets/s, {}/s, {:.0} flows/s, {:.0} events/s, {:.0} packets/s lost\n",
+        rates.packets_per_s,
+        bytes(whole(rates.bytes_per_s)),
+        rates.flows_per_s,
+        rates.events_per_s,
+        rates.lost_per_s
+    );
+    let loss = &status.loss;
+    text += &format!(
+        "lost live  {} frames by full rings, {} packets by a full queue, {} by the log\n",
+        loss.ring_frames, loss.queue_packets, loss.log_packets
+    );
+    let flows = &status.flows;
+    text += &format!(
+        "flows      {} open of {} at most, {} folded, {} evicted\n",
+        flows.open, flows.open_max, flows.folded, flows.evicted
+    );
+    for queue in &status.queues {
+        text += &format!(
+            "queue      {}: {} of {}, found full {} times\n",
+            safe(&queue.name),
+            queue.length,
+            queue.capacity,
+            queue.full
+        );
+    }
+    text += &format!(
+        "head       line {}, durable to {}; index {} lines behind\n",
+        status.log.head, status.log.durable, status.index.behind
+    );
+    let model = &status.model;
+    text += &format!(
+        "model      {}{}, {} waiting, {} refined\n",
+        safe(&model.state),
+        if model.id.is_empty() { String::new() } else { format!(" {}", safe(&model.id)) },
+        model.waiting,
+        model.refined
+    );
+    let troubles = [&status.log.trouble, &status.index.trouble, &status.model.trouble];
+    for trouble in troubles.into_iter().chain(&status.warnings).filter(|t| !t.is_empty()) {
+        text += &format!("warning    {}\n", safe(trouble));
+    }
+    text
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, not negative")]
+fn whole(rate: f64) -> u64 {
+    rate.max(0.0) as u64
+}
+
+/// Seconds for people.
+pub(crate) fn span(seconds: f64) -> String {
+    let s = whole(seconds);
+    match s {
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m {}s", s / 60, s % 60),
+        3600..86_400 => format!("{}h {}m", s / 3600, s % 3600 / 60),
+        _ => format!("{}d {}h", s / 86_400, s % 86_400 / 3600),
+    }
+}
+
+/// Bytes for people.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_spans_are_told_in_the_unit_that_fits() {
+        assert_eq!([bytes(0), bytes(1023), bytes(1536)], ["0 B", "1023 B", "1.5 KiB"]);
+        assert_eq!(bytes(u64::MAX), "16384.0 PiB");
+        assert_eq!([span(0.4), span(61.0), span(90_000.0)], ["0s", "1m 1s", "1d 1h"]);
+    }
+
+    #[test]
+    fn a_ports_name_can_not_steer_the_terminal() {
+        let mut standing = Standing::default();
+        standing.status.bridges = vec!["br\u{1b}[2J".to_owned()];
+        standing.status.ports.push(ghost_node::daemon::PortStatus {
+            name: "eth\u{202e}0".to_owned(),
+            ..Default::default()
+        });
+        standing.status.warnings.push("a\nb".to_owned());
+        let text = live(&standing);
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+        assert!(text.contains("a\\nb"), "{text}");
+    }
 }

@@ -118,6 +118,14 @@ impl<W: Write> Renderer<W> {
         }
     }
 
+    /// Writes what was held back, while more may come.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if let Form::Table(table) = &mut self.form {
+            table.flush(&mut self.out)?;
+        }
+        self.out.flush()
+    }
+
     /// Writes what was held back and closes the form; gives the sink back.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         match self.form {

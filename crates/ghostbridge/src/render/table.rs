@@ -98,6 +98,11 @@ impl Table {
     }
 
     pub(super) fn finish(mut self, out: &mut impl Write) -> io::Result<()> {
+        self.flush(out)
+    }
+
+    /// Writes what was held back; widths are then settled.
+    pub(super) fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.settled.is_none() && !self.held.is_empty() {
             self.settle(out)?;
         }
