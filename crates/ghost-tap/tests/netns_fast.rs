@@ -48,9 +48,19 @@ fn netns_a_wire_forwards_both_ways_and_goes_on_when_all_who_made_it_are_gone() {
     let _clean = Clean(&rig);
     let (p0, p1) = (rig.port("p0"), rig.port("p1"));
     assert!(!rig.ping(), "nothing joins the ports yet");
+    // Its question who 10.77.0.2 is, asked once a second, three times.
+    let asked = || rig.counters("p0").rx_packets;
+    let mut last = 0;
+    until("the last of them", Duration::from_secs(10), || {
+        std::thread::sleep(Duration::from_millis(1300));
+        std::mem::replace(&mut last, asked()) == last
+    })
+    .unwrap();
     let (mut helper, served) = rig.helper();
     let before = ["p0", "p1"].map(|port| rig.counters(port));
     let mut tap = helper.open_fast(p0, p1, sizes()).unwrap();
+    // The hosts have given each other up for a moment.
+    until("the wire to carry", Duration::from_secs(10), || rig.ping()).unwrap();
     transfer(&rig.left, &rig.right, "10.77.0.2:0".parse().unwrap(), 32 << 20).unwrap();
     // The last acknowledgements are on their way still.
     std::thread::sleep(Duration::from_millis(300));

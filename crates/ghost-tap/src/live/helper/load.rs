@@ -20,6 +20,8 @@ static OPEN: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/open
 pub(in super::super) const PROGRAMS: [&str; 4] =
     ["ghost_ingress", "ghost_egress", "ghost_fast", "ghost_open"];
 
+const LOAD: &str = "load the tap's programs";
+
 pub(super) struct Loaded {
     ebpf: Ebpf,
     pub(super) layout: Layout,
@@ -39,6 +41,7 @@ pub(super) fn layout(sizes: RingSizes) -> Option<Layout> {
 /// alone.
 pub(super) fn tap(sizes: RingSizes, wire: (u32, u32)) -> Result<Loaded, TapError> {
     let layout = layout(sizes).ok_or(TapError::RingSizes)?;
+    check_permitted()?;
     // On other processors a store may become visible before one that was made earlier.
     let in_order =
         u32::from(cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "s390x")));
@@ -59,6 +62,7 @@ pub(super) fn tap(sizes: RingSizes, wire: (u32, u32)) -> Result<Loaded, TapError
 
 /// The program that forwards while user space is silent, and the map of its heartbeat.
 pub(super) fn fail_open(wire: (u32, u32)) -> Result<(OwnedFd, OwnedFd), TapError> {
+    check_permitted()?;
     let ebpf = EbpfLoader::new()
         .override_global("wire_a", &wire.0, true)
         .override_global("wire_b", &wire.1, true)
@@ -105,11 +109,11 @@ fn missing(name: &str) -> TapError {
 }
 
 fn refused(error: EbpfError) -> TapError {
-    from_kernel("load the tap's programs", &error)
+    from_kernel(LOAD, &error)
 }
 
 fn not_taken(error: ProgramError) -> TapError {
-    from_kernel("load the tap's programs", &error)
+    from_kernel(LOAD, &error)
 }
 
 /// What the kernel said is at the end of the chain of causes.
@@ -124,14 +128,19 @@ fn from_kernel(what: &str, error: &(dyn Error + 'static)) -> TapError {
         Some(number @ (libc::EPERM | libc::ENOMEM)) => {
             TapError::of(what, io::Error::from_raw_os_error(number))
         }
-        // Without CAP_PERFMON the verifier is stricter than our programs are written for, and it
-        // says EACCES of any program it does not like.
-        Some(number) if !may_watch() => TapError::of(what, io::Error::from_raw_os_error(number)),
+        // The verifier says EACCES of a program it does not like.
         _ => TapError::Rejected { log: error.to_string() },
     }
 }
 
-fn may_watch() -> bool {
+/// Without CAP_PERFMON the kernel checks more strictly than our programs are written for, and takes
+/// its time to say no.
+fn check_permitted() -> Result<(), TapError> {
     let enough = CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN;
-    capabilities(None).is_ok_and(|sets| sets.effective.intersects(enough))
+    match capabilities(None) {
+        Ok(sets) if !sets.effective.intersects(enough) => {
+            Err(TapError::NotPermitted { what: LOAD.into() })
+        }
+        _ => Ok(()),
+    }
 }
