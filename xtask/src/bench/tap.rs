@@ -82,7 +82,7 @@ const RATIOS: &[(&str, Design, Design, &str, usize)] = &[
 /// All rows, or those of the parts named in `only` (for work on one of them).
 pub(super) fn rows(only: Option<&str>) -> Outcome<Vec<Row>> {
     let needs: Vec<&str> =
-        ["nsenter", "taskset", "chrt", "prlimit", "renice", "iperf3", "ping", "bridge"]
+        ["nsenter", "unshare", "taskset", "chrt", "prlimit", "renice", "iperf3", "ping", "bridge"]
             .into_iter()
             .chain(OVS_TOOLS.iter().copied())
             .collect();

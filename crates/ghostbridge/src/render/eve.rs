@@ -35,8 +35,18 @@ const OF_FLOW: &[&str] = &["flow", "tcp", "tunnel", "tunnels"];
 pub(super) fn row(out: &mut impl Write, row: Row) -> io::Result<()> {
     let seq = row.get("ghost.seq").cloned();
     let dns_names = row.dns_names();
+    // EVE counts packets in `flow` only: a packet is a flow's share of one.
+    let of_packet = row.is_packet().then(|| {
+        json!({
+            "pkts_toserver": row.packets_to(true), "pkts_toclient": row.packets_to(false),
+            "bytes_toserver": row.bytes_to(true), "bytes_toclient": row.bytes_to(false),
+        })
+    });
     let mut object = row.object;
     object.remove("ghost");
+    if let Some(counters) = of_packet {
+        object.insert("flow".to_owned(), counters);
+    }
     let common: Map<String, Value> = COMMON
         .iter()
         .filter_map(|key| object.get(*key).map(|v| ((*key).to_owned(), v.clone())))
@@ -115,6 +125,21 @@ mod tests {
         "event_type":"flow","src_ip":"10.0.0.1","proto":"UDP","flow":{"pkts_toserver":2},
         "dns":{"rrname":"a.org","queries":[{"rrname":"a.org","rrtype":"A"},{"rrname":"b.org"}]},
         "tls":{"sni":"c.org"},"ghost":{"v":1,"seq":9}}"#;
+
+    #[test]
+    fn a_packet_is_one_line_whose_flow_counts_it_alone() {
+        let logged = br#"{"timestamp":"2026-11-20T05:56:41.123456+0000","flow_id":5,
+            "event_type":"packet","direction":"to_client","src_ip":"10.0.0.2","proto":"TCP",
+            "tcp":{"tcp_flags":"10"},"ghost":{"v":1,"len":60,"seq":9}}"#;
+        let mut out = Vec::new();
+        row(&mut out, Row::parse(logged).unwrap()).unwrap();
+        let line: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line["event_type"], "packet");
+        assert_eq!(line["flow"]["pkts_toclient"], 1);
+        assert_eq!(line["flow"]["bytes_toclient"], 60);
+        assert_eq!(line["flow"]["pkts_toserver"], 0);
+        assert_eq!(line["ghost"], json!({"seq": 9}));
+    }
 
     #[test]
     fn one_logged_flow_becomes_a_line_for_each_query_each_protocol_and_the_flow() {

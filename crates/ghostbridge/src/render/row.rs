@@ -45,12 +45,99 @@ impl Row {
         }
     }
 
+    /// Whether it is one packet's line, and not a flow's.
+    pub(super) fn is_packet(&self) -> bool {
+        self.get("event_type").is_some_and(|kind| kind == "packet")
+    }
+
+    /// Whether a packet went back to the side that opened the flow.
+    pub(super) fn is_answer(&self) -> bool {
+        self.is_packet() && self.get("direction").is_some_and(|way| way == "to_client")
+    }
+
+    /// What the line counts for one side: the flow's counter of that name, or the packet itself.
+    fn side(&self, of_flow: &str, of_packet: impl FnOnce(&Row) -> u64, to_server: bool) -> u64 {
+        match self.is_packet() {
+            false => self.number(of_flow),
+            true if self.is_answer() == to_server => 0,
+            true => of_packet(self),
+        }
+    }
+
+    pub(super) fn packets_to(&self, server: bool) -> u64 {
+        let key = if server { "flow.pkts_toserver" } else { "flow.pkts_toclient" };
+        self.side(key, |row| row.number("ghost.segments").max(1), server)
+    }
+
+    pub(super) fn bytes_to(&self, server: bool) -> u64 {
+        let key = if server { "flow.bytes_toserver" } else { "flow.bytes_toclient" };
+        self.side(key, |row| row.number("ghost.len"), server)
+    }
+
+    pub(super) fn payload_to(&self, server: bool) -> u64 {
+        let key = if server { "ghost.payload_toserver" } else { "ghost.payload_toclient" };
+        self.side(key, |row| row.number("ghost.payload"), server)
+    }
+
     pub(super) fn packets(&self) -> u64 {
-        self.number("flow.pkts_toserver").saturating_add(self.number("flow.pkts_toclient"))
+        self.packets_to(true).saturating_add(self.packets_to(false))
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.number("flow.bytes_toserver").saturating_add(self.number("flow.bytes_toclient"))
+        self.bytes_to(true).saturating_add(self.bytes_to(false))
+    }
+
+    /// When it began: a packet at its only moment.
+    pub(super) fn start(&self) -> String {
+        if self.is_packet() { self.text("timestamp") } else { self.text("flow.start") }
+    }
+
+    pub(super) fn end(&self) -> String {
+        if self.is_packet() { self.text("timestamp") } else { self.text("flow.end") }
+    }
+
+    /// What a table says of it beside its numbers: of a flood how many flows it stands for, of a
+    /// packet what it is, else its name.
+    pub(super) fn summary(&self) -> String {
+        if self.get("ghost.folded").is_some() {
+            return self.flood();
+        }
+        if !self.is_packet() {
+            return self.name();
+        }
+        let flags = u8::from_str_radix(&self.text("tcp.tcp_flags"), 16).unwrap_or(0);
+        let mut out = String::from(if self.is_answer() { "packet back" } else { "packet" });
+        for (bit, name) in FLAGS {
+            if flags & bit != 0 {
+                out.push(' ');
+                out.push_str(name);
+            }
+        }
+        match self.number("ghost.payload") {
+            0 => {}
+            bytes => out.push_str(&format!(" {bytes} B")),
+        }
+        out
+    }
+
+    /// `flood: 1,234,567 flows from ~80k sources`.
+    fn flood(&self) -> String {
+        let about = |key: &str| match self.number(key) {
+            n if n >= 10_000_000 => format!("~{}M", n / 1_000_000),
+            n if n >= 10_000 => format!("~{}k", n / 1_000),
+            n => format!("~{n}"),
+        };
+        let mut out = format!("flood: {} flows", grouped(self.number("ghost.folded.flows")));
+        for (key, before, after) in [
+            ("ghost.folded.sources", " from ", " sources"),
+            ("ghost.folded.targets", " to ", " targets"),
+            ("ghost.folded.ports", " on ", " ports"),
+        ] {
+            if self.number(key) > 1 {
+                out.extend([before, &about(key), after]);
+            }
+        }
+        out
     }
 
     /// `address:port`, `[v6]:port`, an address, or a MAC below IP.
@@ -102,6 +189,23 @@ impl Row {
     }
 }
 
+/// Names of TCP's flags.
+const FLAGS: &[(u8, &str)] =
+    &[(0x02, "SYN"), (0x01, "FIN"), (0x04, "RST"), (0x08, "PSH"), (0x10, "ACK"), (0x20, "URG")];
+
+/// `1,234,567`.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// A scalar as plain text; anything else as compact JSON.
 pub(super) fn plain(value: &Value) -> String {
     match value {
@@ -140,6 +244,32 @@ mod tests {
             br#"{"dns":{"rrname":"a.org","queries":[{"rrname":"a.org"},{"rrname":"b.org"}]}}"#,
         );
         assert_eq!(row.unwrap().dns_names(), ["a.org", "b.org"]);
+    }
+
+    #[test]
+    fn a_flood_says_how_many_flows_it_stands_for() {
+        let row = Row::parse(
+            br#"{"event_type":"flow","flow":{"pkts_toserver":1234567},
+                "ghost":{"folded":{"flows":1234567,"sources":80123,"targets":1,"ports":7}}}"#,
+        )
+        .unwrap();
+        assert_eq!(row.summary(), "flood: 1,234,567 flows from ~80k sources on ~7 ports");
+        assert_eq!(row.packets(), 1_234_567);
+    }
+
+    #[test]
+    fn a_packet_counts_as_itself_on_the_side_that_sent_it() {
+        let row = Row::parse(
+            br#"{"timestamp":"2026-11-20T05:56:41.000001+0000","event_type":"packet",
+                "direction":"to_client","tcp":{"tcp_flags":"12"},
+                "ghost":{"len":1514,"payload":1448,"segments":2}}"#,
+        )
+        .unwrap();
+        assert_eq!(row.summary(), "packet back SYN ACK 1448 B");
+        assert_eq!((row.packets_to(true), row.packets_to(false)), (0, 2));
+        assert_eq!((row.bytes_to(true), row.bytes_to(false), row.bytes()), (0, 1514, 1514));
+        assert_eq!((row.payload_to(true), row.payload_to(false)), (0, 1448));
+        assert_eq!(row.start(), row.end());
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Table {
             row.text("app_proto"),
             bytes(row.bytes()),
             row.packets().to_string(),
-            row.name(),
+            row.summary(),
             row.behaviours().join(","),
         ]);
         let cells: Vec<_> = cells.iter().map(|c| safe::terminal(c)).collect();

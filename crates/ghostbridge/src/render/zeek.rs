@@ -65,24 +65,29 @@ impl Zeek {
 }
 
 fn cell(row: &Row, field: &str) -> String {
+    // A connection's originator opened it, whoever sent this packet.
+    let (origin, responder) = match row.is_answer() {
+        true => (["dest_ip", "dest_port", "icmp_type"], ["src_ip", "src_port", "icmp_code"]),
+        false => (["src_ip", "src_port", "icmp_type"], ["dest_ip", "dest_port", "icmp_code"]),
+    };
     match field {
-        "ts" => micros(&row.text("flow.start")).map_or_else(|| "-".to_owned(), seconds),
-        "duration" => match (micros(&row.text("flow.start")), micros(&row.text("flow.end"))) {
+        "ts" => micros(&row.start()).map_or_else(|| "-".to_owned(), seconds),
+        "duration" => match (micros(&row.start()), micros(&row.end())) {
             (Some(start), Some(end)) => seconds(end - start),
             _ => "-".to_owned(),
         },
         "uid" => uid(row),
-        "id.orig_h" => text(&row.text("src_ip")),
-        "id.orig_p" => port(row, "src_port", "icmp_type"),
-        "id.resp_h" => text(&row.text("dest_ip")),
-        "id.resp_p" => port(row, "dest_port", "icmp_code"),
+        "id.orig_h" => text(&row.text(origin[0])),
+        "id.orig_p" => port(row, origin[1], origin[2]),
+        "id.resp_h" => text(&row.text(responder[0])),
+        "id.resp_p" => port(row, responder[1], responder[2]),
         "proto" => text(&proto(row)),
         "service" => text(&row.text("app_proto")),
-        "orig_bytes" => row.number("ghost.payload_toserver").to_string(),
-        "resp_bytes" => row.number("ghost.payload_toclient").to_string(),
+        "orig_bytes" => row.payload_to(true).to_string(),
+        "resp_bytes" => row.payload_to(false).to_string(),
         "conn_state" => state(row).to_owned(),
-        "orig_pkts" => row.number("flow.pkts_toserver").to_string(),
-        "resp_pkts" => row.number("flow.pkts_toclient").to_string(),
+        "orig_pkts" => row.packets_to(true).to_string(),
+        "resp_pkts" => row.packets_to(false).to_string(),
         "community_id" => text(&row.text("community_id")),
         "vlan" => row.list("vlan").first().map_or_else(|| "-".to_owned(), |v| text(v)),
         "server_name" => text(&row.text("tls.sni")),
@@ -114,7 +119,10 @@ fn port(row: &Row, port: &str, icmp: &str) -> String {
 }
 
 fn state(row: &Row) -> &'static str {
-    let (sent, answered) = (row.number("flow.pkts_toserver"), row.number("flow.pkts_toclient"));
+    if row.is_packet() {
+        return "OTH";
+    }
+    let (sent, answered) = (row.packets_to(true), row.packets_to(false));
     let reset = row.get("tcp.rst").is_some_and(|v| v == true);
     match (row.text("proto").as_str(), row.text("flow.state").as_str()) {
         ("TCP", _) if reset && answered > 0 && row.number("ghost.payload_toclient") == 0 => "REJ",

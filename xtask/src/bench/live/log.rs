@@ -89,7 +89,10 @@ impl Held {
         let line: Value = serde_json::from_slice(line).unwrap_or(Value::Null);
         let number = |value: &Value| value.as_u64().unwrap_or(0);
         match line["event_type"].as_str() {
-            Some("flow") if number(&line["dest_port"]) == TARGET_PORT => {
+            // Where the other port is a known service's, that side is taken for the server.
+            Some("flow")
+                if ["dest_port", "src_port"].iter().any(|p| number(&line[*p]) == TARGET_PORT) =>
+            {
                 let folded = number(&line["ghost"]["folded"]["flows"]);
                 self.flow_events += 1;
                 self.folded_events += u64::from(folded > 0);

@@ -93,9 +93,10 @@ fn carried(load: Load) -> Outcome<Vec<Row>> {
         (sender.join(), memory)
     });
     let sent = sent.map_err(|_| "the generator panicked".to_owned())??;
-    let used = daemon.cpu_seconds()? - cpu;
     let came_in = stand.came_in()? - before;
     let seen = daemon.settle(came_in)?;
+    // What it had not yet read when the last frame was sent is work for those frames as well.
+    let used = daemon.cpu_seconds()? - cpu;
     let status = daemon.status()?;
     let (_, peak) = daemon.memory_mb()?;
     let data = daemon.end()?;

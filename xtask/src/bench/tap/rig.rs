@@ -152,14 +152,14 @@ fn hold(switch: &Namespace, ovs: Option<&Ovs>) -> Result<Process, LabError> {
     };
     let words = format!(
         "mkdir -p /run/openvswitch && {open_vswitch} && mount -t bpf bpf /sys/fs/bpf && \
-         exec sleep 900"
+         echo held && exec sleep 900"
     );
-    let mut holder = switch.spawn(&["sh", "-c", &words])?;
-    let ready = || {
-        let mounts = std::fs::read_to_string(format!("/proc/{}/mounts", holder.id()));
-        mounts.is_ok_and(|mounts| mounts.lines().any(|l| l.starts_with("bpf /sys/fs/bpf")))
-    };
-    match ghost_lab::until("a place for pins", Duration::from_secs(5), ready) {
+    let argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", &words];
+    let mut holder = switch.spawn(&argv)?;
+    let held = ghost_lab::until("mounts apart from the machine's", Duration::from_secs(5), || {
+        holder.output().contains("held")
+    });
+    match held {
         Ok(()) => Ok(holder),
         Err(late) => Err(LabError::Wrong(format!("{late}: {}", holder.output()))),
     }
