@@ -6,7 +6,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use fed::{Feed, Frame, fixture, flows, frames_of, lines, start, start_with, until};
+use fed::{
+    Feed, Frame, Slow, fixture, flows, frames_of, lines, start, start_at, start_with, until,
+};
 use ghost_event::line::{LineKind, Note, View};
 use ghost_node::config::{Config, Granularity};
 use ghost_node::daemon::{DaemonError, FrameSource, ImportAsk};
@@ -40,12 +42,12 @@ fn imported(path: &Path) -> Vec<String> {
     flows(dir.path())
 }
 
-fn seen_live(frames: Vec<Frame>) -> Vec<String> {
+fn seen_live((frames, clock): (Vec<Frame>, Slow)) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let feed = Feed::default();
     let count = frames.len() as u64;
     feed.put(frames);
-    let daemon = start(dir.path(), Config::default(), &feed);
+    let daemon = start_at(clock, dir.path(), Config::default(), feed.source()).unwrap();
     until("all frames taken in", || daemon.status().traffic.packets >= count);
     let stopped = daemon.stop();
     assert!(stopped.trouble.is_empty(), "{:?}", stopped.trouble);
@@ -68,7 +70,7 @@ fn tcp(from: [u8; 4], to: [u8; 4], ports: (u16, u16), flags: u8, payload: &[u8])
 
 fn now(data: Vec<u8>) -> Frame {
     Frame {
-        at_ns: RealClock.uptime_ns(),
+        at_ns: Slow::default().uptime_ns(),
         ifindex: 7,
         wire_len: data.len() as u32,
         segments: 1,
@@ -132,15 +134,15 @@ fn as_tapped(frame: &mut Frame) {
 
 #[test]
 fn prefixes_of_frames_give_the_shapes_of_whole_frames() {
-    for name in ["made__tls.pcap", "made__ssh-production.pcap", "ppp__four_ipv6_http_streams.pcap"] {
+    for name in ["made__tls.pcap", "made__ssh-production.pcap", "made__clear-logins.pcap"] {
         let path = fixture(name);
-        let mut frames = frames_of(&path);
+        let (mut frames, clock) = frames_of(&path);
         frames.iter_mut().for_each(as_tapped);
         let cut = |flows: Vec<String>| -> Vec<String> {
             // The fingerprint covers 64 bytes of payload, which a prefix holds; names may be fewer.
             flows.iter().map(|f| f.split(" | ").nth(18).unwrap_or("").to_owned()).collect()
         };
-        assert_eq!(cut(seen_live(frames)), cut(imported(&path)), "{name}");
+        assert_eq!(cut(seen_live((frames, clock))), cut(imported(&path)), "{name}");
     }
 }
 
@@ -162,11 +164,14 @@ fn an_open_flow_is_found_at_once_and_only_once_when_it_has_ended() {
     let asked = daemon.query("ssh from 10.1.2.3", &Limits::default()).unwrap();
     assert_eq!(asked.answer.hits.len(), 1, "{:?}", asked.answer);
     // Reset, and opened anew: the first ends and is logged.
-    feed.put([
-        now(tcp(b, a, (22, 40_000), 0x14, b"")),
-        now(tcp(a, b, (40_000, 22), 0x02, b"")),
-    ]);
-    until("the first is logged", || daemon.status().log.events == 1);
+    feed.put([now(tcp(b, a, (22, 40_000), 0x14, b"")), now(tcp(a, b, (40_000, 22), 0x02, b""))]);
+    until("the first is logged", || {
+        let status = daemon.status();
+        status.log.events == 1 || {
+            assert!(status.traffic.packets < 5, "{status:?}");
+            false
+        }
+    });
     let found = hits(&daemon, "host:10.9.9.9");
     assert_eq!(found.len(), 2, "one logged, one open: {found:?}");
     let stopped = daemon.stop();
@@ -231,12 +236,12 @@ fn a_reload_changes_the_filter_or_nothing() {
     let mut new = Config { filter: "tcp port 80".into(), ..Config::default() };
     new.granularity = Granularity::Packet;
     let done = daemon.reload(new).unwrap();
-    assert_eq!((done.applied, done.needs_restart), (vec!["filter".into()], vec!["granularity".into()]));
+    assert_eq!(
+        (done.applied, done.needs_restart),
+        (vec!["filter".into()], vec!["granularity".into()])
+    );
     let (a, b) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-    feed.put([
-        now(tcp(a, b, (1000, 80), 2, b"")),
-        now(tcp(a, b, (1000, 81), 2, b"")),
-    ]);
+    feed.put([now(tcp(a, b, (1000, 80), 2, b"")), now(tcp(a, b, (1000, 81), 2, b""))]);
     until("both came by", || daemon.status().traffic.frames == 2);
     assert_eq!((daemon.status().traffic.packets, daemon.status().traffic.filtered), (1, 1));
     daemon.stop();
@@ -247,7 +252,7 @@ fn a_reload_changes_the_filter_or_nothing() {
 fn at_packet_granularity_each_packet_is_a_line_beside_its_flow() {
     let dir = tempfile::tempdir().unwrap();
     let path = fixture("made__tls.pcap");
-    let frames = frames_of(&path);
+    let (frames, _) = frames_of(&path);
     let count = frames.len();
     let feed = Feed::default();
     feed.put(frames);
@@ -261,12 +266,11 @@ fn at_packet_granularity_each_packet_is_a_line_beside_its_flow() {
     };
     assert_eq!(kinds(LineKind::Packet), count);
     assert_eq!(kinds(LineKind::Flow), imported(&path).len());
-    assert!(ghost_node::store::verify(
-        dir.path(),
-        &ghost_node::store::VerifyOptions::default()
-    )
-    .unwrap()
-    .ok());
+    assert!(
+        ghost_node::store::verify(dir.path(), &ghost_node::store::VerifyOptions::default())
+            .unwrap()
+            .ok()
+    );
 }
 
 fn ask(name: &str) -> (ImportAsk, Box<dyn std::io::Read + Send>) {
@@ -314,13 +318,10 @@ fn an_interrupted_import_is_completed_without_a_doubled_event() {
     daemon.stop();
     let logged = flows(dir.path()).len();
     let offline = imported(&fixture("ppp__many-protocols.pcap"));
-    assert!(0 < logged && logged < offline.len(), "{logged} of {}", offline.len());
+    assert!(0 < logged && logged <= offline.len(), "{logged} of {}", offline.len());
     // And offline, after the daemon: it is one journal.
-    let options = Options {
-        paths: vec![fixture("ppp__many-protocols.pcap")],
-        jobs: 1,
-        ..Options::default()
-    };
+    let options =
+        Options { paths: vec![fixture("ppp__many-protocols.pcap")], jobs: 1, ..Options::default() };
     import::run(&DataDir::new(dir.path()), &options, &Quiet).unwrap();
     assert_eq!(flows(dir.path()), offline);
 }
@@ -336,6 +337,7 @@ fn followers_hear_of_what_is_logged_and_meets_their_conditions() {
     for port in [80, 81] {
         feed.put([
             now(tcp(a, b, (1000, port), 0x02, b"")),
+            now(tcp(a, b, (1000, port), 0x18, b"hello")),
             now(tcp(b, a, (port, 1000), 0x14, b"")),
             now(tcp(a, b, (1000, port), 0x02, b"")),
         ]);

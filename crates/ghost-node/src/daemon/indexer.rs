@@ -168,18 +168,23 @@ impl Indexer {
 
     fn run(&mut self) {
         // While another process has the index open (a reader that mends it), we come again.
-        while !self.shared.stopping() {
+        while !self.shared.log_ended() {
             let trouble = match self.open() {
                 Ok(progress) => match self.follow(progress) {
-                    Ok(()) => return,
+                    // Whoever comes next may have it, even while handles of ours are about.
+                    Ok(()) => return self.close(),
                     Err(error) => error,
                 },
                 Err(error) => error,
             };
             self.shared.texts().index.trouble = trouble.to_string();
-            *self.searched.index.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.close();
             std::thread::park_timeout(Duration::from_secs(1));
         }
+    }
+
+    fn close(&self) {
+        *self.searched.index.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn open(&mut self) -> Result<Progress, WriterError> {
@@ -216,7 +221,7 @@ impl Indexer {
 
     fn follow(&mut self, mut at: Progress) -> Result<(), WriterError> {
         loop {
-            let stopping = self.shared.stopping();
+            let stopping = self.shared.log_ended();
             let more = self.step(&mut at)?;
             let now = self.clock.monotonic_ns();
             let last = stopping && !more;

@@ -413,8 +413,9 @@ impl Daemon {
                 Ok(watcher) => watcher,
                 Err(error) => {
                     shared.stopping.store(true, Ordering::Relaxed);
-                    index.wake();
                     shutdown::tap_and_writer(&tap, &queue);
+                    shared.log_ended.store(true, Ordering::Release);
+                    index.wake();
                     return Err(error);
                 }
             };

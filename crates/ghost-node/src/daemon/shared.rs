@@ -107,6 +107,8 @@ pub(crate) struct Shared {
     /// Uptime of the last question; the index keeps itself fresh for a while after it.
     pub(crate) asked_ns: Count,
     pub(crate) stopping: AtomicBool,
+    /// The writer has ended: what is in the log is all that will be.
+    pub(crate) log_ended: AtomicBool,
     texts: Mutex<Texts>,
     ports: RwLock<Arc<Ports>>,
     /// Goes up with each change of `ports`.
@@ -132,6 +134,10 @@ impl Shared {
 
     pub(crate) fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn log_ended(&self) -> bool {
+        self.log_ended.load(Ordering::Acquire)
     }
 
     pub(crate) fn ports(&self) -> Arc<Ports> {
@@ -217,7 +223,14 @@ mod tests {
         let port = PortName { name: "lan1".into(), bridge: 0, attached: true };
         ports.by_ifindex.insert(7, port);
         shared.set_ports(ports);
-        let one = PortCounters { ifindex: 7, seen: 3, seen_bytes: 30, lost: 1, lost_bytes: 9 };
+        let one = PortCounters {
+            ifindex: 7,
+            seen: 3,
+            seen_bytes: 30,
+            lost: 1,
+            lost_bytes: 9,
+            ..PortCounters::default()
+        };
         let gone = PortCounters { ifindex: 9, seen: 5, ..PortCounters::default() };
         shared.set_port_counters(vec![one, one, gone]);
         let told = shared.port_statuses();

@@ -70,6 +70,7 @@ impl Inner {
         stopped.flows_ended = flows;
         stopped.durable = durable.unwrap_or_else(|| self.shared.log_durable.get());
         stopped.trouble.extend(trouble);
+        self.shared.log_ended.store(true, Ordering::Release);
         self.index.wake();
         let deadline = self.clock.monotonic_ns().saturating_add(STOP_PATIENCE.as_nanos() as u64);
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);

@@ -54,8 +54,10 @@ impl Feed {
         self.0.lock().unwrap().counters = vec![lost];
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().unwrap().frames.is_empty()
+    /// This wire, behind the port `lan1` (number 7) of the bridge `bridge0`.
+    pub(crate) fn source(&self) -> FrameSource {
+        let ports = vec![FedPort { ifindex: 7, name: "lan1".into(), bridge: 0 }];
+        FrameSource::Fed { frames: Box::new(self.clone()), ports }
     }
 }
 
@@ -84,15 +86,38 @@ impl Frames for Feed {
     }
 }
 
-/// The real clock, and what was said.
+/// The real clock of a machine that was booted long ago, and whose wall clock may be slow: captures
+/// are long, and their certificates are of their time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Slow {
+    pub(crate) wall_behind_ns: i64,
+}
+
+impl Clock for Slow {
+    fn wall_ns(&self) -> i64 {
+        RealClock.wall_ns() - self.wall_behind_ns
+    }
+    fn monotonic_ns(&self) -> u64 {
+        RealClock.monotonic_ns()
+    }
+    fn uptime_ns(&self) -> u64 {
+        RealClock.uptime_ns() + 20 * 365 * 86_400 * 1_000_000_000
+    }
+    fn boot_id(&self) -> String {
+        RealClock.boot_id()
+    }
+}
+
+/// That clock, and what was said.
 #[derive(Debug, Default)]
 pub(crate) struct Host {
+    pub(crate) clock: Slow,
     pub(crate) said: Mutex<Vec<String>>,
 }
 
 impl DaemonHost for Host {
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(RealClock)
+        Arc::new(self.clock)
     }
     fn random_id(&self) -> [u8; 16] {
         [7; 16]
@@ -107,23 +132,30 @@ pub(crate) fn start_with(
     config: Config,
     source: FrameSource,
 ) -> Result<Daemon, DaemonError> {
-    let host = Arc::new(Host::default());
+    start_at(Slow::default(), data, config, source)
+}
+
+pub(crate) fn start_at(
+    clock: Slow,
+    data: &Path,
+    config: Config,
+    source: FrameSource,
+) -> Result<Daemon, DaemonError> {
+    let host = Arc::new(Host { clock, ..Host::default() });
     Daemon::start(config, &DataDir::new(data), Models::default(), source, host)
 }
 
 /// A daemon over `feed`, with one port `lan1` (number 7) of the bridge `bridge0`.
 pub(crate) fn start(data: &Path, config: Config, feed: &Feed) -> Daemon {
-    let ports = vec![FedPort { ifindex: 7, name: "lan1".into(), bridge: 0 }];
-    let source = FrameSource::Fed { frames: Box::new(feed.clone()), ports };
-    start_with(data, config, source).unwrap()
+    start_with(data, config, feed.source()).unwrap()
 }
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/pcap").join(name)
 }
 
-/// The frames of a capture, the last of them seen just now.
-pub(crate) fn frames_of(path: &Path) -> Vec<Frame> {
+/// The frames of a capture, the last of them seen just now, by a clock that shows their time.
+pub(crate) fn frames_of(path: &Path) -> (Vec<Frame>, Slow) {
     let mut capture = CaptureFile::open(Box::new(File::open(path).unwrap())).unwrap();
     let mut frames = Vec::new();
     while let Some(frame) = capture.next().unwrap() {
@@ -131,8 +163,9 @@ pub(crate) fn frames_of(path: &Path) -> Vec<Frame> {
         frames.push((frame.ts, frame.wire_len, frame.data.to_vec()));
     }
     let last = frames.iter().map(|f| f.0).max().unwrap();
-    let now = RealClock.uptime_ns();
-    frames
+    let now = Slow::default().uptime_ns();
+    let clock = Slow { wall_behind_ns: RealClock.wall_ns() - last };
+    let frames = frames
         .into_iter()
         .map(|(ts, wire_len, data)| Frame {
             at_ns: now.saturating_sub((last - ts).unsigned_abs()),
@@ -141,7 +174,8 @@ pub(crate) fn frames_of(path: &Path) -> Vec<Frame> {
             segments: 1,
             data,
         })
-        .collect()
+        .collect();
+    (frames, clock)
 }
 
 /// Waits until `done`; how it came to be slow is told by `what`.
@@ -180,12 +214,32 @@ pub(crate) fn flows(data: &Path) -> Vec<String> {
             let at = |path: &str| json.pointer(path).map(ToString::to_string).unwrap_or_default();
             Some(
                 [
-                    "/src_ip", "/src_port", "/dest_ip", "/dest_port", "/proto", "/app_proto",
-                    "/community_id", "/flow/pkts_toserver", "/flow/pkts_toclient",
-                    "/flow/bytes_toserver", "/flow/bytes_toclient", "/flow/reason", "/tcp",
-                    "/dns", "/tls", "/http", "/tunnel", "/vlan", "/ghost/shape",
-                    "/ghost/behaviours", "/ghost/sizes", "/ghost/fingerprint", "/ghost/brand",
-                    "/ghost/src_role", "/ghost/dest_role", "/ether",
+                    "/src_ip",
+                    "/src_port",
+                    "/dest_ip",
+                    "/dest_port",
+                    "/proto",
+                    "/app_proto",
+                    "/community_id",
+                    "/flow/pkts_toserver",
+                    "/flow/pkts_toclient",
+                    "/flow/bytes_toserver",
+                    "/flow/bytes_toclient",
+                    "/flow/reason",
+                    "/tcp",
+                    "/dns",
+                    "/tls",
+                    "/http",
+                    "/tunnel",
+                    "/vlan",
+                    "/ghost/shape",
+                    "/ghost/behaviours",
+                    "/ghost/sizes",
+                    "/ghost/fingerprint",
+                    "/ghost/brand",
+                    "/ghost/src_role",
+                    "/ghost/dest_role",
+                    "/ether",
                 ]
                 .map(at)
                 .join(" | "),
