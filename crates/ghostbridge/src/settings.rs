@@ -18,7 +18,8 @@ pub(crate) fn of_run(place: &Place, asked: &Run) -> Result<Settings, Failed> {
     let mut settings = layers(place, asked, asked.config.as_deref()).map_err(Failed::usage)?;
     settings.check().map_err(Failed::usage)?;
     let way = Path::new(OVS_WAY);
-    if settings.config.ovs.socket.is_none() && !rustix::process::geteuid().is_root() && way.exists() {
+    if settings.config.ovs.socket.is_none() && !rustix::process::geteuid().is_root() && way.exists()
+    {
         settings.config.ovs.socket = Some(way.to_owned());
     }
     Ok(settings)
