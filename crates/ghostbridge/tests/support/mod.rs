@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod live;
 pub(crate) mod pcap;
 
 use std::ffi::OsStr;
