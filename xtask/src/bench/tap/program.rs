@@ -82,7 +82,6 @@ impl Program {
         let child = command.spawn().map_err(|e| format!("{}: {e}", sh::describe(&command)))?;
         let mut program = Program { child, data, mode, received_before };
         program.wait_until_it_sees()?;
-        program.place()?;
         Ok(program)
     }
 
@@ -106,7 +105,7 @@ impl Program {
 
     /// Puts it on the second processor, before what else runs there; the thread that forwards
     /// inline in real time, as any switch in user space is here.
-    fn place(&self) -> Outcome<()> {
+    pub(super) fn to_second_processor(&self) -> Outcome<()> {
         let pid = self.child.id().to_string();
         sh::output(sh::command("taskset").args(["-a", "-p", "-c", "1", &pid]))?;
         sh::output(sh::command("prlimit").args(["--rttime=10000000", "--pid", &pid]))?;

@@ -59,6 +59,13 @@ impl Rig {
 
     /// Starts the program on the switch and waits until it sees.
     pub(super) fn tap(&self, mode: Mode) -> Outcome<Program> {
+        let program = Program::start(self, mode)?;
+        program.to_second_processor()?;
+        Ok(program)
+    }
+
+    /// The same, and leaves it where it is: for real programs, which need both processors.
+    pub(super) fn tap_anywhere(&self, mode: Mode) -> Outcome<Program> {
         Program::start(self, mode)
     }
 
