@@ -501,7 +501,7 @@ impl Log {
             if self.pending >= SYNC_EVENTS && self.full_at.is_none() {
                 let soonest = self.synced_ns.saturating_add(SYNC_PAUSE_NS);
                 // Asked for once in so many events: a clock costs as much as a short line.
-                if self.pending % SYNC_EVENTS == 0 && self.clock.monotonic_ns() >= soonest {
+                if self.pending.is_multiple_of(SYNC_EVENTS) && self.clock.monotonic_ns() >= soonest {
                     return self.unless_full(Log::sync);
                 }
                 self.deadline_ns = Some(self.deadline_ns.map_or(soonest, |at| at.min(soonest)));

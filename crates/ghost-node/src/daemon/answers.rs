@@ -261,6 +261,7 @@ impl Follow {
     ///
     /// # Errors
     /// The log can't be read.
+    #[expect(clippy::should_implement_trait, reason = "it has no end, and may fail")]
     pub fn next(&mut self) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut index = OracleIndex::new();
         let mut lines: Vec<Vec<u8>> = Vec::new();
