@@ -22,7 +22,9 @@ use crate::error::{LogError, no_space};
 use crate::head::{Head, HeadFile};
 use crate::imports::Imports;
 use crate::layout::Layout;
-use crate::limits::{LogConfig, SYNC_EVENTS, SYNC_PAUSE_NS, WAITING_BYTES_MAX, WRITE_BYTES, sync_delay_ns};
+use crate::limits::{
+    LogConfig, SYNC_EVENTS, SYNC_PAUSE_NS, WAITING_BYTES_MAX, WRITE_BYTES, sync_delay_ns,
+};
 use crate::proof;
 use crate::reader::Position;
 use crate::recover::{self, Recovery, Remembered, Shapes};
@@ -501,7 +503,8 @@ impl Log {
             if self.pending >= SYNC_EVENTS && self.full_at.is_none() {
                 let soonest = self.synced_ns.saturating_add(SYNC_PAUSE_NS);
                 // Asked for once in so many events: a clock costs as much as a short line.
-                if self.pending.is_multiple_of(SYNC_EVENTS) && self.clock.monotonic_ns() >= soonest {
+                if self.pending.is_multiple_of(SYNC_EVENTS) && self.clock.monotonic_ns() >= soonest
+                {
                     return self.unless_full(Log::sync);
                 }
                 self.deadline_ns = Some(self.deadline_ns.map_or(soonest, |at| at.min(soonest)));

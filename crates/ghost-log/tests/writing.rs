@@ -162,14 +162,14 @@ fn many_low_events_share_a_sync_and_bulk_needs_none() {
     let (mut log, _) =
         Log::open_on(disk_of(&sim), Path::new(DATA), config(1 << 20), clock.clone()).unwrap();
     let before = sim.syncs();
-    fill(&mut log, 0, 3000).unwrap();
+    fill(&mut log, 0, 1000).unwrap();
     assert_eq!(sim.syncs(), before, "however many, not within 100 ms of the last sync");
     assert_eq!(log.tick(0).unwrap(), Some(100_000_000), "but then");
     clock.pass(100_000_000);
-    fill(&mut log, 3000, 3300).unwrap();
+    fill(&mut log, 1000, 1300).unwrap();
     assert_eq!(sim.syncs(), before + 1, "one for 256 events and more");
     log.set_bulk(true).unwrap();
-    fill(&mut log, 300, 2000).unwrap();
+    fill(&mut log, 1300, 2000).unwrap();
     assert_eq!(sim.syncs(), before + 1);
     log.set_bulk(false).unwrap();
     assert_eq!((log.durable(), sim.syncs()), (log.head(), before + 2));
