@@ -135,7 +135,8 @@ impl Default for Flow {
         Flow {
             flows_max: file.flows_max,
             idle_tcp_ns: file.idle_tcp_ns,
-            idle_tcp_closed_ns: file.idle_tcp_closed_ns,
+            // Live, what is over is told soon; stragglers come within seconds.
+            idle_tcp_closed_ns: 5_000_000_000,
             idle_udp_ns: file.idle_udp_ns,
             idle_other_ns: file.idle_other_ns,
             active_ns: file.active_ns,
@@ -179,6 +180,7 @@ impl Config {
             idle_udp_ns: self.flow.idle_udp_ns,
             idle_other_ns: self.flow.idle_other_ns,
             active_ns: self.flow.active_ns,
+            fold_above_per_s: self.flow.fold_above_per_s,
             hash_seed,
             ..FlowConfig::default()
         }

@@ -168,7 +168,7 @@ const KEYS: &[Key] = &[
     Key {
         name: "flow.flows_max",
         what: "Flows kept open at the same time; above it the longest-quiet one is logged early. \
-               200,000 take about 300 MB.",
+               200,000 take 150 to 330 MB.",
         reload: Reload::Restart,
         get: |c| Value::Number(c.flow.flows_max as u64),
         set: |c, v| {
