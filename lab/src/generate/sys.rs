@@ -325,8 +325,11 @@ pub(super) fn bind_to(cpu: usize) -> io::Result<()> {
 /// Puts the calling thread before every ordinary one; the kernel ends the process where such a
 /// thread runs for `limit` without a pause.
 pub(super) fn real_time(priority: u8, limit: Duration) -> io::Result<()> {
-    let micros = limit.as_micros() as u64;
-    let watchdog = libc::rlimit { rlim_cur: micros, rlim_max: micros };
+    let mut watchdog = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one rlimit.
+    checked(unsafe { libc::getrlimit(libc::RLIMIT_RTTIME, &raw mut watchdog) })?;
+    // The upper limit stays: whoever lowered it may not raise it again, nor may its children.
+    watchdog.rlim_cur = (limit.as_micros() as u64).min(watchdog.rlim_max);
     // SAFETY: the kernel reads one rlimit.
     checked(unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &raw const watchdog) })?;
     let wanted = libc::sched_param { sched_priority: c_int::from(priority) };
