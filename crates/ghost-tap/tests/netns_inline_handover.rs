@@ -10,6 +10,7 @@ use ghost_tap::live::{InlineSizes, Tap, detach_all, ensure_bpffs};
 use rig::Rig;
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that was left out must be seen to be")]
 fn netns_a_wire_that_ends_and_begins_again_under_load_loses_no_frame() {
     if skipped(&[]) {
         return;
