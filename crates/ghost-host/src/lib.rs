@@ -9,6 +9,7 @@
 
 mod error;
 mod inventory;
+mod last_switch;
 mod link;
 mod mirror;
 mod netlink;
@@ -19,6 +20,7 @@ mod watch;
 
 pub use error::HostError;
 pub use inventory::{Inventory, Sources};
+pub use last_switch::LastSwitch;
 pub use link::{Link, LinkKind, LinkStats};
 pub use mirror::Mirror;
 pub use plan::{Attachment, BridgeKind, Mode, Plan, PlanError, Wish, plan};

@@ -23,11 +23,14 @@ pub struct Mirror {
 }
 
 impl Mirror {
+    /// How the names of all outputs begin.
+    pub const PREFIX: &'static str = "gbm-";
+
     /// The mirror of a bridge: its output's name is always the same, and no longer than the kernel
     /// allows.
     pub fn of(bridge: &str) -> Mirror {
         const NAME_MAX: usize = 15;
-        let plain = format!("gbm-{bridge}");
+        let plain = format!("{}{bridge}", Mirror::PREFIX);
         let output = if plain.len() <= NAME_MAX {
             plain
         } else {
@@ -35,7 +38,7 @@ impl Mirror {
             let hash = bridge.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
             });
-            format!("gbm-{:011x}", hash >> 20)
+            format!("{}{:011x}", Mirror::PREFIX, hash >> 20)
         };
         Mirror { bridge: bridge.to_owned(), output }
     }

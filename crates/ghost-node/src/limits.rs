@@ -138,6 +138,11 @@ pub const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// Ports whose names are kept, gone ones included.
 pub const PORTS_MAX: usize = 4096;
 
+/// Bridges that have a number; one more takes that of the bridge that is gone longest. No tap holds
+/// more ports than this.
+pub const BRIDGES_MAX: usize = 1024;
+
+const _: () = assert!(BRIDGES_MAX <= PORTS_MAX && BRIDGES_MAX < u16::MAX as usize);
 const _: () = assert!(WRITER_QUEUE_MAX * LIVE_FEATURES_MAX * 1024 <= 32 * 1024 * 1024);
 const _: () = assert!(INDEX_WAITING_ASKED_LINES < TAIL_LINES_MAX);
 const _: () = assert!(IMPORT_BATCHES_WAITING * IMPORTS_MAX as usize <= WRITER_QUEUE_MAX);

@@ -18,7 +18,7 @@
 mod ghost;
 mod mirror;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod wire;
 
 use crate::{Inventory, Mirror};

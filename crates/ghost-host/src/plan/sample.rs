@@ -3,22 +3,22 @@
 use super::Plan;
 use crate::{Inventory, Link, LinkKind, LinkStats, Ovs, OvsBridge, OvsPort, OvsPortKind};
 
-pub(super) fn names(words: &str) -> Vec<String> {
+pub(crate) fn names(words: &str) -> Vec<String> {
     words.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Host {
-    pub(super) inventory: Inventory,
+pub(crate) struct Host {
+    pub(crate) inventory: Inventory,
 }
 
 impl Host {
     /// One with its loopback only.
-    pub(super) fn new() -> Host {
+    pub(crate) fn new() -> Host {
         Host::default().link("lo", LinkKind::Loopback)
     }
 
-    pub(super) fn link(mut self, name: &str, kind: LinkKind) -> Host {
+    pub(crate) fn link(mut self, name: &str, kind: LinkKind) -> Host {
         let ifindex = u32::try_from(self.inventory.links.len()).unwrap() + 1;
         self.inventory.links.push(Link {
             ifindex,
@@ -37,44 +37,44 @@ impl Host {
         self
     }
 
-    pub(super) fn nic(self, name: &str) -> Host {
+    pub(crate) fn nic(self, name: &str) -> Host {
         self.link(name, LinkKind::Physical)
     }
 
-    pub(super) fn layer3(self, name: &str) -> Host {
+    pub(crate) fn layer3(self, name: &str) -> Host {
         self.link(name, LinkKind::Other("wireguard".into()))
             .with(name, |link| link.ethernet = false)
     }
 
     /// Changes an interface.
-    pub(super) fn with(mut self, name: &str, change: impl FnOnce(&mut Link)) -> Host {
+    pub(crate) fn with(mut self, name: &str, change: impl FnOnce(&mut Link)) -> Host {
         change(self.inventory.links.iter_mut().find(|link| link.name == name).unwrap());
         self
     }
 
-    pub(super) fn mtu(self, name: &str, mtu: u32) -> Host {
+    pub(crate) fn mtu(self, name: &str, mtu: u32) -> Host {
         self.with(name, |link| link.mtu = mtu)
     }
 
     /// One interface upon another.
-    pub(super) fn vlan(self, name: &str, below: &str) -> Host {
+    pub(crate) fn vlan(self, name: &str, below: &str) -> Host {
         let below = self.ifindex(below);
         self.link(name, LinkKind::Vlan).with(name, |link| link.lower = Some(below))
     }
 
     /// A cable with both ends on this host.
-    pub(super) fn veth(self, a: &str, b: &str) -> Host {
+    pub(crate) fn veth(self, a: &str, b: &str) -> Host {
         let host = self.link(a, LinkKind::Veth).link(b, LinkKind::Veth);
         let (first, second) = (host.ifindex(a), host.ifindex(b));
         host.with(a, |link| link.lower = Some(second)).with(b, |link| link.lower = Some(first))
     }
 
     /// A Linux bridge; ports that do not exist yet are NICs.
-    pub(super) fn bridge(self, name: &str, ports: &[&str]) -> Host {
+    pub(crate) fn bridge(self, name: &str, ports: &[&str]) -> Host {
         self.link(name, LinkKind::Bridge).under(name, ports)
     }
 
-    pub(super) fn under(mut self, master: &str, ports: &[&str]) -> Host {
+    pub(crate) fn under(mut self, master: &str, ports: &[&str]) -> Host {
         let index = self.ifindex(master);
         for port in ports {
             if self.inventory.link_named(port).is_none() {
@@ -86,7 +86,7 @@ impl Host {
     }
 
     /// An OVS bridge with its LOCAL port; ports that do not exist yet are NICs.
-    pub(super) fn ovs(mut self, name: &str, ports: &[&str]) -> Host {
+    pub(crate) fn ovs(mut self, name: &str, ports: &[&str]) -> Host {
         self = self.link(name, LinkKind::Tun);
         self.inventory.ovs.get_or_insert_default().bridges.push(OvsBridge {
             name: name.into(),
@@ -104,7 +104,7 @@ impl Host {
     }
 
     /// A port of an OVS bridge, with its interface if there is one of that name.
-    pub(super) fn port(mut self, bridge: &str, name: &str, kind: OvsPortKind) -> Host {
+    pub(crate) fn port(mut self, bridge: &str, name: &str, kind: OvsPortKind) -> Host {
         let ifindex = self.inventory.link_named(name).map(|link| link.ifindex);
         let bridges = &mut self.inventory.ovs.as_mut().unwrap().bridges;
         let bridge = bridges.iter_mut().find(|own| own.name == bridge).unwrap();
@@ -113,7 +113,7 @@ impl Host {
     }
 
     /// A port that we made.
-    pub(super) fn own_port(mut self, bridge: &str, name: &str) -> Host {
+    pub(crate) fn own_port(mut self, bridge: &str, name: &str) -> Host {
         self = self.link(name, LinkKind::Tun).port(bridge, name, OvsPortKind::Internal);
         let Ovs { bridges, .. } = self.inventory.ovs.as_mut().unwrap();
         bridges
@@ -125,7 +125,7 @@ impl Host {
         self
     }
 
-    pub(super) fn default_route(mut self, name: &str) -> Host {
+    pub(crate) fn default_route(mut self, name: &str) -> Host {
         let ifindex = self.ifindex(name);
         self.inventory.default_routes.push(ifindex);
         self
@@ -136,7 +136,7 @@ impl Host {
     }
 
     /// A plan in one line: `br0: p0< br0>`, `eth0: eth0<>` (inwards, outwards).
-    pub(super) fn shown(&self, plan: &Plan) -> String {
+    pub(crate) fn shown(&self, plan: &Plan) -> String {
         let mut groups = Vec::new();
         for (number, (name, _)) in plan.bridges.iter().enumerate() {
             let taps: Vec<String> = plan

@@ -101,6 +101,11 @@ pub(crate) struct PortSeen {
     pub(crate) ifindex: u32,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// Lost there for want of room since the tap was made, which may outlive a daemon.
+    #[serde(default)]
+    pub(crate) lost_packets: u64,
+    #[serde(default)]
+    pub(crate) lost_bytes: u64,
 }
 
 impl LastSeen {
@@ -126,6 +131,16 @@ impl LastSeen {
     /// The gap between `self` and `now`: frames that the ports counted meanwhile. Of a port that is
     /// new, or counts from zero again, all that it counted.
     pub(crate) fn gap_until(&self, now: &LastSeen) -> Lost {
+        self.until(now, |port| (port.packets, port.bytes))
+    }
+
+    /// The same where a tap went on meanwhile: only what found no room is missing, the rest is read
+    /// now.
+    pub(crate) fn lost_until(&self, now: &LastSeen) -> Lost {
+        self.until(now, |port| (port.lost_packets, port.lost_bytes))
+    }
+
+    fn until(&self, now: &LastSeen, of: impl Fn(&PortSeen) -> (u64, u64)) -> Lost {
         let mut lost = Lost::at(Timestamp(self.at_ns));
         lost.to = Timestamp(now.at_ns.max(self.at_ns));
         let same_boot = self.boot == now.boot;
@@ -134,10 +149,10 @@ impl LastSeen {
                 .ports
                 .iter()
                 .find(|p| same_boot && p.name == port.name && p.ifindex == port.ifindex)
-                .filter(|p| p.packets <= port.packets);
-            let (packets, bytes) = before.map_or((0, 0), |p| (p.packets, p.bytes));
-            lost.packets += port.packets.saturating_sub(packets);
-            lost.bytes += port.bytes.saturating_sub(bytes);
+                .filter(|p| of(p).0 <= of(port).0);
+            let (packets, bytes) = before.map_or((0, 0), &of);
+            lost.packets += of(port).0.saturating_sub(packets);
+            lost.bytes += of(port).1.saturating_sub(bytes);
         }
         lost
     }
@@ -148,7 +163,14 @@ mod tests {
     use super::*;
 
     fn seen(at_ns: i64, boot: &str, packets: u64) -> LastSeen {
-        let port = PortSeen { name: "lan1".into(), ifindex: 4, packets, bytes: packets * 100 };
+        let port = PortSeen {
+            name: "lan1".into(),
+            ifindex: 4,
+            packets,
+            bytes: packets * 100,
+            lost_packets: packets / 100,
+            lost_bytes: packets,
+        };
         LastSeen { at_ns, boot: boot.into(), ports: vec![port] }
     }
 
@@ -165,6 +187,18 @@ mod tests {
         anew.ports[0].ifindex = 9;
         assert_eq!(seen(10, "a", 1000).gap_until(&anew).packets, 1234);
         assert_eq!(seen(10, "a", 1000).gap_until(&seen(50, "a", 7)).packets, 7);
+    }
+
+    #[test]
+    fn of_a_tap_that_went_on_without_a_daemon_only_what_it_lost_is_missing() {
+        let gap = seen(10, "a", 1000).lost_until(&seen(50, "a", 1300));
+        assert_eq!((gap.from.0, gap.to.0, gap.packets, gap.bytes), (10, 50, 3, 300));
+        // What an older daemon kept tells nothing of losses.
+        let old: LastSeen = serde_json::from_str(
+            r#"{"at_ns":10,"boot":"a","ports":[{"name":"lan1","ifindex":4,"packets":7,"bytes":9}]}"#,
+        )
+        .unwrap();
+        assert_eq!(old.lost_until(&seen(50, "a", 1300)).packets, 13);
     }
 
     #[test]

@@ -3,18 +3,20 @@
 //! It watches interfaces and switches, plans anew after each change, and lets the attach helper
 //! attach and detach. Bridges keep their numbers for as long as the daemon runs, by name. Where the
 //! helper hung up, another is tried for; the time between is told by a `gap` line, as is what a
-//! port carried before it was tapped.
+//! port carried before it was tapped. A switch that is silent for a moment loses no tap. Mirrors
+//! that this run made go when it ends in good order; a crash leaves them to the next, or to
+//! `detach`.
 //!
 //! **Invariant:** a frame never waits for this thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use ghost_event::Timestamp;
-use ghost_host::{Inventory, Mode, Plan, Sources, Watcher, Wish, plan};
+use ghost_host::{Inventory, LastSwitch, Mirror, Mode, Plan, Sources, Watcher, Wish, plan};
 use ghost_tap::live::{Direction, Helper, InlineSizes, RingSizes, Tap, TapError};
 use ghost_world::Clock;
 
@@ -25,7 +27,7 @@ use super::queues::Queue;
 use super::shared::{PortName, Ports, Shared};
 use super::writer::Command;
 use super::{DaemonError, DaemonHost, Frames, Helpers, TapWaker};
-use crate::limits::{PORTS_MAX, STATE_NS};
+use crate::limits::{BRIDGES_MAX, PORTS_MAX, STATE_NS};
 
 /// How long the thread waits for a change before it looks after the rest.
 const LOOK: Duration = Duration::from_millis(250);
@@ -82,8 +84,14 @@ pub(crate) struct Attached {
     ports: BTreeMap<u32, (bool, bool)>,
     /// The two ends of a wire, where there is one.
     wire: Option<(u32, u32)>,
-    /// Bridges by name; the place is the number.
-    bridges: Vec<String>,
+    /// What the ports of a wire that was taken over had lost before, by interface: frames and bytes.
+    lost_before: Option<BTreeMap<u32, (u64, u64)>>,
+    bridges: Bridges,
+    switch: LastSwitch,
+    /// Mirrors that are there for us.
+    mirrors: BTreeSet<Mirror>,
+    /// When to take stock again, whatever changes.
+    look_ns: Option<u64>,
     warnings: Vec<String>,
     retry_ns: u64,
     pause_ns: u64,
@@ -131,7 +139,8 @@ impl PortsThread {
                 Err(crossbeam_channel::TryRecvError::Empty) => {}
             }
             let now = self.clock.monotonic_ns();
-            let again = self.attached.retry_ns > 0 && now >= self.attached.retry_ns;
+            let again = self.attached.retry_ns > 0 && now >= self.attached.retry_ns
+                || self.attached.look_ns.is_some_and(|look| now >= look);
             if changed || again {
                 if let Err(error) = self.adjust() {
                     self.trouble(&error.to_string(), now);
@@ -169,21 +178,25 @@ impl PortsThread {
 
     /// Takes stock, plans, and applies the difference.
     fn adjust(&mut self) -> Result<(), DaemonError> {
-        let mut inventory = Inventory::read_from(&self.sources).map_err(DaemonError::Host)?;
+        let mut inventory = self.take_stock()?;
         let mut wanted = plan(&inventory, &self.wish).map_err(DaemonError::Plan)?;
-        if self.wish.mode == Mode::Mirror {
-            for mirror in &wanted.mirrors {
-                mirror.create(&self.sources).map_err(DaemonError::Host)?;
-            }
-            if !wanted.mirrors.is_empty() {
-                inventory = Inventory::read_from(&self.sources).map_err(DaemonError::Host)?;
+        let mut warnings = Vec::new();
+        // A silent switch is asked for nothing.
+        if self.wish.mode == Mode::Mirror && self.attached.look_ns.is_none() {
+            let mirrors = wanted.mirrors.iter().cloned().collect();
+            self.adjust_mirrors(&mirrors, &mut warnings)?;
+            if !mirrors.is_empty() {
+                inventory = self.take_stock()?;
                 wanted = plan(&inventory, &self.wish).map_err(DaemonError::Plan)?;
             }
         }
-        let mut warnings = wanted.warnings.clone();
+        warnings.extend(wanted.warnings.iter().cloned());
         self.connect()?;
         let result = match self.wish.mode {
-            Mode::Ghost | Mode::Mirror => self.attach_ghost(&wanted, &mut warnings),
+            Mode::Ghost => self.attach_ghost(&wanted, &mut warnings),
+            Mode::Mirror => self
+                .attach_ghost(&wanted, &mut warnings)
+                .and_then(|()| self.raise_mirrors(&inventory, &wanted, &mut warnings)),
             Mode::GhostFast | Mode::Inline => self.open_wire(&wanted),
         };
         self.name_ports(&wanted);
@@ -193,6 +206,61 @@ impl PortsThread {
         }
         result.map_err(DaemonError::Tap)?;
         self.tell_unseen();
+        Ok(())
+    }
+
+    /// What the host has; a switch that is silent is the one it was a moment ago.
+    fn take_stock(&mut self) -> Result<Inventory, DaemonError> {
+        let mut inventory = Inventory::read_from(&self.sources).map_err(DaemonError::Host)?;
+        let now = self.clock.monotonic_ns();
+        self.attached.look_ns = self.attached.switch.stand_in(&mut inventory, now);
+        Ok(inventory)
+    }
+
+    /// Makes the mirrors that are wanted, and removes those of ours that no longer are.
+    fn adjust_mirrors(
+        &mut self,
+        wanted: &BTreeSet<Mirror>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), DaemonError> {
+        for mirror in wanted {
+            mirror.create(&self.sources).map_err(DaemonError::Host)?;
+            self.attached.mirrors.insert(mirror.clone());
+        }
+        self.attached.mirrors.retain(|mirror| {
+            let unwanted = !wanted.contains(mirror);
+            let removed = unwanted.then(|| mirror.remove(&self.sources));
+            match removed {
+                None => true,
+                Some(Ok(_)) => false,
+                Some(Err(error)) => {
+                    warnings.push(error.to_string());
+                    true
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// A switch makes its interfaces down, and then they deliver nothing.
+    fn raise_mirrors(
+        &mut self,
+        inventory: &Inventory,
+        wanted: &Plan,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), TapError> {
+        let Some(helper) = &mut self.attached.helper else { return Ok(()) };
+        for attachment in &wanted.attachments {
+            if inventory.link(attachment.ifindex).is_none_or(|link| link.up) {
+                continue;
+            }
+            match helper.raise_mirror(attachment.ifindex) {
+                // It went while we looked.
+                Ok(()) | Err(TapError::NoInterface { .. }) => {}
+                Err(error @ (TapError::HelperGone | TapError::HelperSilent)) => return Err(error),
+                Err(error) => warnings.push(error.to_string()),
+            }
+        }
         Ok(())
     }
 
@@ -314,6 +382,12 @@ impl PortsThread {
             }
             _ => helper.open_fast(wire.0, wire.1, sizes)?,
         };
+        let mut before = BTreeMap::<u32, (u64, u64)>::new();
+        for port in tap.lost_before() {
+            let lost = before.entry(port.ifindex).or_default();
+            *lost = (lost.0 + port.lost_segments, lost.1 + port.lost_bytes);
+        }
+        self.attached.lost_before = (!before.is_empty()).then_some(before);
         self.tap.tell(Control::Frames(Some(Box::new(tap))));
         self.attached.wire = Some(wire);
         self.attached.ports = [wire.0, wire.1].map(|i| (i, (true, false))).into();
@@ -326,19 +400,28 @@ impl PortsThread {
         for port in ports.by_ifindex.values_mut() {
             port.attached = false;
         }
+        let named: BTreeSet<u32> = wanted.attachments.iter().map(|a| a.ifindex).collect();
+        self.attached.bridges.begin();
         for attachment in &wanted.attachments {
             let name = wanted.bridges.get(usize::from(attachment.bridge)).map(|b| b.0.as_str());
-            let bridge = number_of(&mut self.attached.bridges, name.unwrap_or_default());
+            let bridge = self.attached.bridges.number_of(name.unwrap_or_default());
             let attached = self.attached.ports.contains_key(&attachment.ifindex);
             let name = attachment.name.clone();
             ports.by_ifindex.insert(attachment.ifindex, PortName { name, bridge, attached });
         }
+        // Ports of a bridge whose number another has now are forgotten.
+        let (before, now) = (&ports.bridges, &self.attached.bridges.names);
+        let same = |port: &PortName| {
+            let at = usize::from(port.bridge);
+            before.get(at) == now.get(at)
+        };
+        ports.by_ifindex.retain(|ifindex, port| named.contains(ifindex) || same(port));
         while ports.by_ifindex.len() > PORTS_MAX {
             let gone = ports.by_ifindex.iter().find(|(_, port)| !port.attached).map(|p| *p.0);
             let Some(gone) = gone else { break };
             ports.by_ifindex.remove(&gone);
         }
-        ports.bridges = self.attached.bridges.clone();
+        ports.bridges.clone_from(&self.attached.bridges.names);
         if ports != *self.shared.ports() {
             self.shared.set_ports(ports);
         }
@@ -369,7 +452,12 @@ impl PortsThread {
             return;
         }
         if let Some(before) = self.attached.unseen.take() {
-            self.tell(reason::STOPPED, before.gap_until(&self.seen_now()));
+            let now = self.seen_now();
+            let lost = match self.attached.lost_before {
+                Some(_) => before.lost_until(&now),
+                None => before.gap_until(&now),
+            };
+            self.tell(reason::STOPPED, lost);
         }
         self.attached.kept_ns = self.clock.monotonic_ns();
         self.keep();
@@ -383,14 +471,22 @@ impl PortsThread {
     /// What the tapped ports have counted by now.
     fn seen_now(&self) -> LastSeen {
         let counted = machine::counted();
+        let counters = self.shared.port_counters();
+        let before = self.attached.lost_before.as_ref();
         let port = |(ifindex, (ingress, egress)): (&u32, &(bool, bool))| {
             let c: &Counted = counted.iter().find(|c| c.ifindex == *ifindex)?;
+            let mut lost = before.and_then(|b| b.get(ifindex)).copied().unwrap_or_default();
+            for port in counters.iter().filter(|port| port.ifindex == *ifindex) {
+                lost = (lost.0 + port.lost_segments, lost.1 + port.lost_bytes);
+            }
             let taken = |yes: &bool, n: u64| if *yes { n } else { 0 };
             Some(PortSeen {
                 name: c.name.clone(),
                 ifindex: *ifindex,
                 packets: taken(ingress, c.rx_packets) + taken(egress, c.tx_packets),
                 bytes: taken(ingress, c.rx_bytes) + taken(egress, c.tx_bytes),
+                lost_packets: lost.0,
+                lost_bytes: lost.1,
             })
         };
         LastSeen {
@@ -409,7 +505,7 @@ impl PortsThread {
     }
 
     fn end(&mut self) {
-        if self.wish.mode == Mode::Ghost
+        if matches!(self.wish.mode, Mode::Ghost | Mode::Mirror)
             && let Some(helper) = &mut self.attached.helper
         {
             for (ifindex, (ingress, egress)) in &self.attached.ports {
@@ -422,17 +518,57 @@ impl PortsThread {
                 }
             }
         }
+        for mirror in std::mem::take(&mut self.attached.mirrors) {
+            if let Err(error) = mirror.remove(&self.sources) {
+                self.host.say(&format!(
+                    "the mirror of {} stays (`ghostbridge detach` removes it): {error}",
+                    mirror.bridge
+                ));
+            }
+        }
         self.attached = Attached::default();
     }
 }
 
-/// The bridge's number: its place in the list of all that were ever seen.
-fn number_of(bridges: &mut Vec<String>, name: &str) -> u16 {
-    let at = bridges.iter().position(|known| known == name).unwrap_or_else(|| {
-        bridges.push(name.to_owned());
-        bridges.len() - 1
-    });
-    u16::try_from(at).unwrap_or(u16::MAX)
+/// Numbers of bridges: a name keeps its own for as long as it is among the last [`BRIDGES_MAX`].
+#[derive(Default)]
+struct Bridges {
+    /// The place is the number.
+    names: Vec<String>,
+    /// In which plan each was last wanted.
+    wanted: Vec<u64>,
+    plans: u64,
+}
+
+impl Bridges {
+    /// Another plan's names come now.
+    fn begin(&mut self) {
+        self.plans += 1;
+    }
+
+    fn number_of(&mut self, name: &str) -> u16 {
+        let known = self.names.iter().position(|known| known == name);
+        let at = known.unwrap_or_else(|| self.new_number(name));
+        if let Some(wanted) = self.wanted.get_mut(at) {
+            *wanted = self.plans;
+        }
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    fn new_number(&mut self, name: &str) -> usize {
+        if self.names.len() < BRIDGES_MAX {
+            self.names.push(name.to_owned());
+            self.wanted.push(self.plans);
+            return self.names.len() - 1;
+        }
+        // No tap holds so many ports that every number is wanted; if it did, the last is shared.
+        let gone = self.wanted.iter().enumerate().filter(|(_, plan)| **plan < self.plans);
+        let Some((at, _)) = gone.min_by_key(|(_, plan)| **plan) else { return BRIDGES_MAX - 1 };
+        if let Some(old) = self.names.get_mut(at) {
+            name.clone_into(old);
+        }
+        at
+    }
 }
 
 /// Names of ports that are fed from elsewhere.
@@ -455,9 +591,33 @@ mod tests {
 
     #[test]
     fn a_bridge_keeps_its_number_when_another_comes_before_it() {
-        let mut bridges = Vec::new();
-        assert_eq!(number_of(&mut bridges, "br1"), 0);
-        assert_eq!(number_of(&mut bridges, "br0"), 1);
-        assert_eq!(number_of(&mut bridges, "br1"), 0);
+        let mut bridges = Bridges::default();
+        bridges.begin();
+        assert_eq!(bridges.number_of("br1"), 0);
+        bridges.begin();
+        assert_eq!(bridges.number_of("br0"), 1);
+        assert_eq!(bridges.number_of("br1"), 0);
+    }
+
+    #[test]
+    fn numbers_end_and_the_bridge_that_is_gone_longest_gives_its_own() {
+        let mut bridges = Bridges::default();
+        for number in 0..BRIDGES_MAX {
+            bridges.begin();
+            assert_eq!(usize::from(bridges.number_of(&format!("br{number}"))), number);
+        }
+        bridges.begin();
+        // The first is wanted still, the second is not.
+        assert_eq!(bridges.number_of("br0"), 0);
+        assert_eq!(bridges.number_of("new"), 1);
+        assert_eq!(bridges.number_of("newer"), 2);
+        assert_eq!(bridges.number_of("new"), 1);
+        assert_eq!((bridges.names.len(), bridges.wanted.len()), (BRIDGES_MAX, BRIDGES_MAX));
+        assert_eq!(bridges.names[1], "new");
+    }
+
+    #[test]
+    fn the_helper_sets_up_what_the_switch_is_asked_for() {
+        assert_eq!(Mirror::PREFIX, ghost_tap::live::MIRROR_PREFIX);
     }
 }

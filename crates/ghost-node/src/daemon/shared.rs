@@ -153,6 +153,11 @@ impl Shared {
         *self.port_counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
     }
 
+    /// The tap's counters, a moment old.
+    pub(crate) fn port_counters(&self) -> Vec<PortCounters> {
+        self.port_counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Every port that is attached or was ever counted, by number.
     pub(crate) fn port_statuses(&self) -> Vec<PortStatus> {
         let ports = self.ports();

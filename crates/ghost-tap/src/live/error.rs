@@ -29,6 +29,8 @@ pub enum TapError {
          would cut off: use mode = \"ghost\", or detach them (bpftool net show)"
     )]
     OtherPrograms { ifindex: u32, programs: u32 },
+    #[error("interface {ifindex} is no mirror of ours: only those are set up by us")]
+    NoMirror { ifindex: u32 },
     #[error("a wire needs two ports: name two interfaces")]
     SamePort,
     #[error("another ghostbridge forwards between these ports: stop it first")]

@@ -22,7 +22,7 @@ mod traces;
 
 pub use error::TapError;
 pub use frame::{Direction, LiveFrame, Polled, PortCounters};
-pub use helper::{Helper, serve};
+pub use helper::{Helper, MIRROR_PREFIX, serve};
 pub use inline::{
     HEARTBEAT_STALE_NS, InlineError, InlinePort, InlineSizes, InlineTap, PortTraffic, open_socket,
 };

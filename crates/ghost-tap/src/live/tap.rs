@@ -29,4 +29,15 @@ impl Tap {
             Self::Inline(inline) => inline.counters(),
         }
     }
+
+    /// What each port had lost before this tap was opened, which [`counters`](Self::counters)
+    /// leave out. Of no port at all but where what a daemon before pinned was taken over: then the
+    /// frames that came meanwhile wait in the rings, or are among these.
+    #[must_use]
+    pub fn lost_before(&self) -> &[PortCounters] {
+        match self {
+            Self::Rings(rings) => rings.lost_before(),
+            Self::Inline(_) => &[],
+        }
+    }
 }

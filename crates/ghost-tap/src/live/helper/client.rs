@@ -71,6 +71,12 @@ impl Helper {
         Ok(Tap::Inline(InlineTap::start(ports, Some(beat), sizes)?))
     }
 
+    /// Sets up the interface of a switch's mirror, whose name begins with
+    /// [`MIRROR_PREFIX`](super::MIRROR_PREFIX): a switch makes it down.
+    pub fn raise_mirror(&mut self, ifindex: u32) -> Result<(), TapError> {
+        self.done(Request::RaiseMirror { ifindex })
+    }
+
     /// Removes every link of this connection, and every pin of this network namespace.
     pub fn detach_all(&mut self) -> Result<(), TapError> {
         self.done(Request::DetachAll)

@@ -10,7 +10,7 @@ use std::io;
 use super::super::rings::Layout;
 use super::super::{Direction, RingSizes, TapError};
 
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 const MAGIC: u32 = u32::from_be_bytes(*b"gtap");
 pub(super) const REQUEST_BYTES: usize = 36;
 const ANSWER_BYTES: usize = 44;
@@ -28,6 +28,7 @@ pub(super) enum Request {
     Attach { ifindex: u32, direction: Direction },
     Detach { ifindex: u32, direction: Direction },
     DetachAll,
+    RaiseMirror { ifindex: u32 },
 }
 
 /// Why a request could not be read.
@@ -91,6 +92,10 @@ impl Request {
                 6
             }
             Self::DetachAll => 7,
+            Self::RaiseMirror { ifindex } => {
+                words[0] = ifindex;
+                8
+            }
         };
         let mut bytes = [0; REQUEST_BYTES];
         write(&mut bytes, 0, MAGIC);
@@ -131,6 +136,7 @@ impl Request {
             (5, Some(direction)) => Ok(Self::Attach { ifindex: a, direction }),
             (6, Some(direction)) => Ok(Self::Detach { ifindex: a, direction }),
             (7, _) => Ok(Self::DetachAll),
+            (8, _) => Ok(Self::RaiseMirror { ifindex: a }),
             _ => Err(Unreadable::Verb),
         }
     }
@@ -246,6 +252,7 @@ fn encode(error: &TapError, text: &mut String) -> (u32, u32, u32) {
             (15, source.raw_os_error().unwrap_or(0) as u32, 0)
         }
         TapError::OtherVersion { ours, theirs } => (16, u32::from(*ours), u32::from(*theirs)),
+        TapError::NoMirror { ifindex } => (17, *ifindex, 0),
         // What only the engine's end says.
         TapError::HelperGone
         | TapError::HelperSilent
@@ -275,6 +282,7 @@ fn decode(code: u32, a: u32, b: u32, text: String) -> Option<TapError> {
         14 => TapError::SamePort,
         15 => TapError::Os { what: text, source: io::Error::from_raw_os_error(a.cast_signed()) },
         16 => TapError::OtherVersion { ours: b as u16, theirs: a as u16 },
+        17 => TapError::NoMirror { ifindex: a },
         _ => return None,
     })
 }
@@ -295,6 +303,7 @@ mod tests {
             Request::Attach { ifindex: port(()).0, direction: Direction::Egress },
             Request::Detach { ifindex: 7, direction: Direction::Ingress },
             Request::DetachAll,
+            Request::RaiseMirror { ifindex: 7 },
         ] {
             assert_eq!(Request::parse(&request.bytes()), Ok(request));
         }
@@ -317,6 +326,7 @@ mod tests {
             TapError::NoBpffs,
             TapError::WrongOrder,
             TapError::SamePort,
+            TapError::NoMirror { ifindex: 3 },
             TapError::Rejected { log: "no".into() },
             TapError::Os { what: "x".into(), source: io::Error::from_raw_os_error(2) },
         ] {

@@ -10,9 +10,11 @@ mod client;
 mod load;
 mod message;
 pub(super) mod pins;
+mod raise;
 mod serve;
 mod socket;
 
 pub use client::Helper;
 pub(super) use load::PROGRAMS;
+pub use raise::MIRROR_PREFIX;
 pub use serve::serve;

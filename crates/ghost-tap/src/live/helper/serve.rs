@@ -10,6 +10,7 @@ use super::super::{Direction, RingSizes, TapError, open_socket, sys};
 use super::load;
 use super::message::{Answer, Request, Unreadable, VERSION};
 use super::pins::Pins;
+use super::raise;
 use super::socket;
 
 /// The kernel that brought tcx.
@@ -75,6 +76,7 @@ impl Session {
             Request::Attach { ifindex, direction } => self.ghost()?.attach(ifindex, direction)?,
             Request::Detach { ifindex, direction } => self.ghost()?.detach(ifindex, direction)?,
             Request::DetachAll => self.detach_all()?,
+            Request::RaiseMirror { ifindex } => raise::mirror(ifindex)?,
         }
         Ok((Answer::Done, Vec::new()))
     }

@@ -78,6 +78,8 @@ pub struct RingTap {
     rings: Vec<Ring>,
     merge: Merge,
     seen: Seen,
+    /// What the accounts held when this was opened.
+    before: Vec<PortCounters>,
     /// A frame whose tag is put back; as long as the longest record and a tag.
     scratch: Box<[u8]>,
     malformed: u64,
@@ -104,6 +106,7 @@ impl RingTap {
         accounts: Accounts,
         layout: Layout,
     ) -> Self {
+        let before = accounts.losses().collect();
         let rings = (0..layout.ring_count())
             .map(|index| {
                 let of_kind = index % layout.rings as usize;
@@ -123,6 +126,7 @@ impl RingTap {
             rings,
             merge: Merge::new(layout.rings as usize),
             seen: Seen::default(),
+            before,
             scratch: vec![0; WHOLE + 4].into_boxed_slice(),
             malformed: 0,
         }
@@ -168,8 +172,23 @@ impl RingTap {
     #[must_use]
     pub fn counters(&self) -> Vec<PortCounters> {
         let mut counters: Vec<PortCounters> = self.accounts.losses().collect();
+        for port in &mut counters {
+            let same =
+                |c: &&PortCounters| (c.ifindex, c.direction) == (port.ifindex, port.direction);
+            if let Some(before) = self.before.iter().find(same) {
+                port.lost = port.lost.saturating_sub(before.lost);
+                port.lost_segments = port.lost_segments.saturating_sub(before.lost_segments);
+                port.lost_bytes = port.lost_bytes.saturating_sub(before.lost_bytes);
+            }
+        }
         self.seen.join(&mut counters);
         counters
+    }
+
+    /// What was lost at each port before this tap was opened; of no port where all is new.
+    #[must_use]
+    pub fn lost_before(&self) -> &[PortCounters] {
+        &self.before
     }
 
     /// Times that a ring's content was not what the kernel's side writes; 0 but for a defect.
