@@ -37,3 +37,6 @@ pub use server::{ApiConfig, ApiError, ApiHost, Running, serve};
 pub use socket::{SYSTEM_DATA, SYSTEM_SOCKET, link_for, socket_for};
 pub use top::{TopAnswer, TopRow};
 pub use wire::{AnswerHead, Code, Refusal, Searched};
+
+#[cfg(test)]
+mod tests;

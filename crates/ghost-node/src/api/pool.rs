@@ -94,7 +94,7 @@ mod tests {
         let (begun, begin) = bounded::<()>(1);
         pool.run(move || {
             begun.send(()).unwrap();
-            drop(held.recv());
+            let _ = held.recv();
         })
         .unwrap();
         begin.recv().unwrap();

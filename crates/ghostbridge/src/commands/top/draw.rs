@@ -32,11 +32,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, page: &Page) {
     ])
     .areas(frame.area());
     draw_head(frame, head, page);
-    draw_rates(frame, rates, page);
-    draw_sums(frame, sums, page);
     match &page.opened {
-        Some((flow, first)) => draw_flow(frame, flows, flow, *first),
-        None => draw_flows(frame, flows, page),
+        Some((flow, first)) => draw_flow(frame, rates.union(sums).union(flows), flow, *first),
+        None => {
+            draw_rates(frame, rates, page);
+            draw_sums(frame, sums, page);
+            draw_flows(frame, flows, page);
+        }
     }
     frame.render_widget(Paragraph::new(foot_of(page)), foot);
     if page.help {

@@ -95,13 +95,14 @@ impl Page {
         if self.paused {
             return false;
         }
+        let chosen = self.chosen();
         let lines = answer.live.iter();
         self.flows = lines
             .filter_map(|l| serde_json::from_str(l.get()).ok())
             .map(|v| Flow::of(&v))
             .collect();
         self.data = answer;
-        self.order();
+        self.order(chosen.as_deref());
         true
     }
 
@@ -157,7 +158,8 @@ impl Page {
                     Sort::Oldest => Sort::Newest,
                     Sort::Newest => Sort::Bytes,
                 };
-                self.order();
+                let chosen = self.chosen();
+                self.order(chosen.as_deref());
             }
             KeyCode::Down | KeyCode::Char('j') => self.selected = (self.selected + 1).min(last),
             KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
@@ -187,9 +189,13 @@ impl Page {
         Wish::Nothing
     }
 
-    /// Orders the flows; the selected one stays selected where it is there yet.
-    fn order(&mut self) {
-        let chosen = self.flows.get(self.selected).map(|f| f.id.clone());
+    /// The flow that is selected, if the user moved to one.
+    fn chosen(&self) -> Option<String> {
+        self.flows.get(self.selected).filter(|_| self.selected > 0).map(|f| f.id.clone())
+    }
+
+    /// Orders the flows; the chosen one stays selected where it is there yet.
+    fn order(&mut self, chosen: Option<&str>) {
         match self.sort {
             Sort::Bytes => self.flows.sort_by_key(|f| std::cmp::Reverse(f.bytes)),
             Sort::Packets => self.flows.sort_by_key(|f| std::cmp::Reverse(f.packets)),
