@@ -75,15 +75,38 @@ impl Ovs {
         command::run(Some(&self.namespace), &["ip", "link", "set", name, "up"]).map(drop)
     }
 
+    /// Ends the database alone. The switch keeps what it knew; its userspace datapath forwards
+    /// nothing until the database is there again.
+    pub fn stop_database(&mut self) {
+        if let Some(mut database) = self.database.take() {
+            database.stop(Duration::from_secs(5));
+        }
+        let _ = std::fs::remove_file(self.socket());
+    }
+
+    /// Starts the database, as it was.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub fn start_database(&mut self, namespace: &Namespace) -> Result<(), LabError> {
+        let (database, remote) =
+            (self.file("conf.db"), format!("--remote=punix:{}", self.file("db.sock")));
+        let control = format!("--unixctl={}", self.file("db.ctl"));
+        let argv = ["ovsdb-server", &database, &remote, &control];
+        let mut server = Process::start(namespace, &argv, &self.variables())?;
+        answers(&mut server, &self.socket())?;
+        self.database = Some(server);
+        Ok(())
+    }
+
     /// Ends the database and the switch, as a service stop does; bridges come back with
     /// [`resume`](Ovs::resume).
     pub fn pause(&mut self) {
-        for process in [&mut self.switch, &mut self.database] {
-            if let Some(mut process) = process.take() {
-                process.stop(Duration::from_secs(5));
-            }
+        if let Some(mut switch) = self.switch.take() {
+            switch.stop(Duration::from_secs(5));
         }
-        let _ = std::fs::remove_file(self.socket());
+        self.stop_database();
     }
 
     /// Starts what [`pause`](Ovs::pause) ended, on the same database.
@@ -92,29 +115,27 @@ impl Ovs {
     ///
     /// When a daemon does not come up.
     pub fn resume(&mut self, namespace: &Namespace) -> Result<(), LabError> {
-        let folder = self.folder.as_os_str().to_owned();
-        let env: Vec<(&str, OsString)> =
-            ["OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"]
-                .map(|name| (name, folder.clone()))
-                .to_vec();
-        let (database, remote) =
-            (self.file("conf.db"), format!("--remote=punix:{}", self.file("db.sock")));
-        let control = format!("--unixctl={}", self.file("db.ctl"));
-        let mut server =
-            Process::start(namespace, &["ovsdb-server", &database, &remote, &control], &env)?;
-        answers(&mut server, &self.socket())?;
-        self.database = Some(server);
+        self.start_database(namespace)?;
         self.vsctl(&["--no-wait", "init"])?;
         let (remote, control) = (
             format!("unix:{}", self.file("db.sock")),
             format!("--unixctl={}", self.file("sw.ctl")),
         );
-        let mut switch = Process::start(namespace, &["ovs-vswitchd", &remote, &control], &env)?;
+        let argv = ["ovs-vswitchd", &remote, &control];
+        let mut switch = Process::start(namespace, &argv, &self.variables())?;
         // Comes back when the switch has taken up the configuration.
         let up = self.vsctl(&["set", "Open_vSwitch", ".", "external_ids:lab=up"]);
         let told = switch.output();
         self.switch = Some(switch);
         up.map(drop).map_err(|err| LabError::Wrong(format!("{err}\novs-vswitchd said:\n{told}")))
+    }
+
+    /// Where its programs keep their files.
+    fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let folder = self.folder.as_os_str();
+        ["OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"]
+            .map(|name| (name, folder.to_owned()))
+            .to_vec()
     }
 
     fn file(&self, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! The switch as it was last known, which stands in while its database says nothing.
 //!
-//! A database that is restarted is silent for a moment, and the switch goes on forwarding: nothing
-//! is to be detached for that. After [`SILENCE_NS`] it is taken for gone.
+//! A database that is restarted is silent for a moment, while bridges and ports are what they were
+//! (and the kernel's datapath forwards on): nothing is to be detached for that. After [`SILENCE_NS`] it is taken for gone.
 
 use crate::{Inventory, Ovs};
 

@@ -6,11 +6,12 @@ mod rig;
 
 use std::time::Duration;
 
+use ghost_lab::generate::{self, Traffic};
 use ghost_lab::{Frame, send_frames, skipped, transfer, until};
 use ghost_tap::live::{
     Direction, InlineSizes, Tap, TapError, Trace, detach_all, ensure_bpffs, traces,
 };
-use rig::{Rig, account, read_all, sizes};
+use rig::{Rig, SMALL, account, read_all, sizes};
 
 fn no_bpffs() -> bool {
     if skipped(&["ping"]) {
@@ -89,6 +90,49 @@ fn netns_a_wire_forwards_both_ways_and_goes_on_when_all_who_made_it_are_gone() {
     helper.detach_all().unwrap();
     assert_eq!(left(), []);
     assert!(!rig.ping());
+}
+
+#[test]
+fn netns_what_was_lost_before_a_wire_is_taken_over_is_told_apart() {
+    if no_bpffs() {
+        return;
+    }
+    let rig = Rig::apart();
+    let _clean = Clean(&rig);
+    let (p0, p1) = (rig.port("p0"), rig.port("p1"));
+    let flood = || {
+        let traffic =
+            Traffic { rate: Some(50_000), frames: 8_000, seconds: 20.0, ..Traffic::default() };
+        let traffic = Traffic { target_mac: [0xff; 6], ..traffic };
+        let before = rig.counters("p0");
+        rig.left.within(|| generate::send("e0", &traffic)).unwrap().unwrap();
+        let came = || (rig.counters("p0") - before).rx_packets;
+        until("all of them", Duration::from_secs(10), || came() >= 8_000).unwrap();
+    };
+    let (mut helper, served) = rig.helper();
+    let began = rig.counters("p0");
+    let tap = helper.open_fast(p0, p1, SMALL).unwrap();
+    assert!(tap.lost_before().is_empty(), "all is new");
+    flood();
+    let first = account(&tap, p0, Direction::Ingress).lost;
+    assert!(first > 1_000);
+    drop((helper, tap));
+    served.join().unwrap().unwrap();
+    // Nobody reads now, so all of it is lost but what waits in the rings.
+    flood();
+    let (mut helper, _) = rig.helper();
+    let mut tap = helper.open_fast(p0, p1, SMALL).unwrap();
+    let before = tap.lost_before().iter().find(|c| c.ifindex == p0).copied().unwrap();
+    assert!(before.lost >= first + 8_000, "{before:?} after {first}");
+    assert_eq!(account(&tap, p0, Direction::Ingress).lost, 0, "none of it is this tap's");
+    let waited = read_all(&mut tap).len() as u64;
+    flood();
+    read_all(&mut tap);
+    let now = account(&tap, p0, Direction::Ingress);
+    assert!(now.lost > 1_000 && waited > 0, "{now:?}, {waited}");
+    let came = (rig.counters("p0") - began).rx_packets;
+    assert_eq!(now.seen + now.lost + before.lost, came);
+    helper.detach_all().unwrap();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What passes a bridge passes it as before, with the daemon on it; and the daemon has seen it all.
 //!
 //! One pair of hosts for each way of forwarding: a Linux bridge, Open vSwitch, two ports joined by
-//! ghost-fast. Each carries TCP with the kernel's own offloads and equal digests both ways, and
+//! ghost-fast, two joined inline. Each carries TCP with the kernel's own offloads and equal digests both ways, and
 //! whatever else a network carries.
 
 mod support;
@@ -361,4 +361,43 @@ fn netns_two_ports_joined_by_ghost_fast_carry_everything_and_outlive_the_daemon(
     lab.switch.run(&[env!("CARGO_BIN_EXE_ghostbridge"), "detach"]).unwrap();
     let alone = lab.left.run(&["ping", "-c1", "-W1", "10.77.0.2"]);
     assert!(alone.is_err(), "detached, nobody forwards");
+}
+
+#[test]
+fn netns_two_ports_joined_inline_carry_everything_and_the_kernel_takes_over_from_a_dead_daemon() {
+    if skipped(TOOLS) {
+        return;
+    }
+    let lab = Lab::new();
+    let words = ["--mode", "inline", "-i", "p0", "-i", "p1"];
+    let mut live = Live::start(&lab.switch, None, &words);
+    live.taps("p0 p1");
+    let ports = [("p0", false), ("p1", false)];
+    let before = baseline(&lab, &live, &ports);
+    lab.carries_all_kinds();
+    lab.mtu_as_usual();
+    lab.transfers(MUCH);
+    accounted(&lab, &mut live, &ports, &before);
+    recorded(&live, true);
+
+    // The daemon dies, and with it the wire; the kernel's program is one by itself.
+    let house = live.kill();
+    let answered = || lab.left.run(&["ping", "-c1", "-W1", "10.77.0.2"]).is_ok();
+    until("the kernel to take over", PATIENCE, answered).unwrap();
+    lab.pings();
+    lab.transfers(MUCH / 8);
+
+    // The next one is the wire again, and sees what passes.
+    let mut live = Live::start_in(house, &lab.switch, None, &words);
+    live.taps("p0 p1");
+    let before = baseline(&lab, &live, &ports);
+    until("the new wire to carry", PATIENCE, answered).unwrap();
+    lab.transfers(MUCH / 8);
+    accounted(&lab, &mut live, &ports, &before);
+
+    // A good end leaves the ports joined as well; only detach parts them.
+    live.stop();
+    until("the kernel to take over again", PATIENCE, answered).unwrap();
+    lab.switch.run(&[env!("CARGO_BIN_EXE_ghostbridge"), "detach"]).unwrap();
+    assert!(!answered(), "detached, nobody forwards");
 }

@@ -4,8 +4,9 @@
 mod support;
 
 use ghost_lab::{Namespace, OVS_TOOLS, Ovs, link_pair, linux_bridge, skipped, until};
+use serde_json::Value;
 use support::House;
-use support::live::{self, Live, PATIENCE, packets};
+use support::live::{self, Live, PATIENCE, counted, packets};
 
 const TOOLS: &[&str] = &["ping", "ip"];
 
@@ -138,6 +139,25 @@ fn netns_ports_of_an_ovs_bridge_are_followed_and_the_hosts_own_traffic_is_seen_o
     ovs.bridge("ovs0", &["p1", "p2"]).unwrap();
     live.taps("ovs0 p1 p2");
 
+    // Its database alone is started anew. The userspace datapath forwards nothing meanwhile; what
+    // enters it is recorded as before, since no tap is taken away.
+    ovs.stop_database();
+    until("its silence to be noticed", PATIENCE, || {
+        live.status().is_some_and(|status| status["warnings"].to_string().contains("db.sock"))
+    })
+    .unwrap();
+    let unanswered = lab.hosts[0].run(&["ping", "-c7", "-i0.02", "-W1", "10.78.0.2"]);
+    assert_eq!(live.tapped(), "ovs0 p1 p2", "{unanswered:?}");
+    ovs.start_database(&lab.switch).unwrap();
+    until("the switch to speak again", PATIENCE, || {
+        live.status().is_some_and(|status| !status["warnings"].to_string().contains("db.sock"))
+    })
+    .unwrap();
+    assert_eq!(live.tapped(), "ovs0 p1 p2");
+    live.finds(&["proto:icmp", "src:10.78.0.1", "dst:10.78.0.2"], |flows| {
+        flows.iter().any(|flow| packets(flow).0 == 5 + 7)
+    });
+
     // Open vSwitch itself is stopped and started; what it loses while it learns is its own affair.
     ovs.pause();
     live.taps("");
@@ -145,9 +165,91 @@ fn netns_ports_of_an_ovs_bridge_are_followed_and_the_hosts_own_traffic_is_seen_o
     live.taps("ovs0 p1 p2");
     lab.pings(1, 2, 8);
     live.finds(&["proto:icmp", "src:10.78.0.1", "dst:10.78.0.2"], |flows| {
-        flows.iter().any(|flow| packets(flow).0 == 5 + 8 && packets(flow).1 > 5)
+        flows.iter().any(|flow| packets(flow).0 == 5 + 7 + 8 && packets(flow).1 > 5)
     });
     live.stop();
+}
+
+/// Names of a switch's mirrors, and of its bridge's ports.
+fn mirrors_and_ports(ovs: &Ovs) -> (String, String) {
+    let words = |said: String| said.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let mirrors = words(ovs.vsctl(&["--bare", "--columns=name", "list", "mirror"]).unwrap());
+    (mirrors, words(ovs.vsctl(&["list-ports", "ovs0"]).unwrap()))
+}
+
+#[test]
+fn netns_a_mirror_is_set_up_and_read_and_goes_with_a_good_end_or_by_detach() {
+    if skipped(&[TOOLS, OVS_TOOLS].concat()) {
+        return;
+    }
+    let lab = Lab::new(2);
+    let ovs = Ovs::start(&lab.switch).unwrap();
+    ovs.bridge("ovs0", &["p1", "p2"]).unwrap();
+    // Somebody else's mirror, which is none of our business.
+    let theirs =
+        "-- --id=@m create mirror name=theirs select_all=true -- add bridge ovs0 mirrors @m";
+    ovs.vsctl(&theirs.split(' ').collect::<Vec<_>>()).unwrap();
+    let alone = ("theirs".to_owned(), "p1 p2".to_owned());
+
+    let words = ["--mode", "mirror"];
+    let mut live = Live::start(&lab.switch, Some(&ovs), &words);
+    live.taps("gbm-ovs0");
+    let mut mirrors: Vec<String> =
+        mirrors_and_ports(&ovs).0.split(' ').map(str::to_owned).collect();
+    mirrors.sort();
+    assert_eq!(mirrors, ["gbm-ovs0", "theirs"]);
+    let up = || lab.switch.run(&["ip", "-o", "link", "show", "dev", "gbm-ovs0", "up"]).unwrap();
+    until("the mirror to be set up", PATIENCE, || up().contains("gbm-ovs0")).unwrap();
+    lab.pings(1, 2, 5);
+    pinged(&live, 1, 2, 5);
+    let status = live.status().unwrap();
+    assert_eq!(status["bridges"].to_string(), "[\"ovs0\"]", "{status}");
+    // All that came out of the mirror was seen, and the host says nothing into it.
+    until("seen and lost to equal the mirror's counter", PATIENCE, || {
+        let counters = lab.switch.counters("gbm-ovs0").unwrap();
+        let (seen, lost) = live.seen("gbm-ovs0");
+        seen + lost == counted(counters, false) && seen >= 10
+    })
+    .unwrap();
+    let addresses = lab.switch.run(&["ip", "-o", "addr", "show", "dev", "gbm-ovs0"]).unwrap();
+    assert_eq!(addresses, "", "it has no address");
+
+    // Set down by somebody, it is set up again.
+    lab.switch.run(&["ip", "link", "set", "gbm-ovs0", "down"]).unwrap();
+    until("the mirror to be up again", PATIENCE, || up().contains("gbm-ovs0")).unwrap();
+
+    // A good end takes away what this run made, and that alone.
+    let house = live.stop();
+    assert_eq!(mirrors_and_ports(&ovs), alone);
+    lab.pings(1, 2, 1);
+
+    // A crash leaves the mirror. The next run takes it up, as if it had made it.
+    let mut live = Live::start_in(house, &lab.switch, Some(&ovs), &words);
+    live.taps("gbm-ovs0");
+    let house = live.kill();
+    assert!(mirrors_and_ports(&ovs).0.contains("gbm-ovs0"));
+    lab.pings(1, 2, 3);
+    let mut live = Live::start_in(house, &lab.switch, Some(&ovs), &words);
+    live.taps("gbm-ovs0");
+    let detach = |house: &House| {
+        let (data, config) = (house.data(), house.path("ghostbridge.toml"));
+        let data = format!("GHOSTBRIDGE_DATA_DIR={}", data.display());
+        let config = format!("GHOSTBRIDGE_CONFIG={}", config.display());
+        lab.switch.run(&["env", &data, &config, env!("CARGO_BIN_EXE_ghostbridge"), "detach"])
+    };
+    let refused = detach(&live.house).unwrap_err().to_string();
+    assert!(refused.contains("stop it first"), "{refused}");
+    assert!(mirrors_and_ports(&ovs).0.contains("gbm-ovs0"));
+    let house = live.kill();
+    let removed = detach(&house).unwrap();
+    assert!(removed.contains("removed mirror of ovs0 to port gbm-ovs0"), "{removed}");
+    assert_eq!(mirrors_and_ports(&ovs), alone);
+    lab.pings(1, 2, 1);
+
+    // The time without a daemon is told.
+    let lines = house.run(&["log", "export"]).ends(0).jsonl();
+    let stopped = lines.iter().filter(|line| line["event_type"] == "gap").map(Value::to_string);
+    assert!(stopped.filter(|gap| gap.contains("\"stopped\"")).count() >= 1, "{lines:#?}");
 }
 
 #[test]

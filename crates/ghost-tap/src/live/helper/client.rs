@@ -83,14 +83,14 @@ impl Helper {
     }
 
     fn open_rings(&mut self, request: Request) -> Result<Tap, TapError> {
-        let (Answer::Rings(layout), descriptors) = self.ask(request)? else {
+        let (Answer::Rings { layout, adopted }, descriptors) = self.ask(request)? else {
             return Err(TapError::Malformed { what: "an answer to another question" });
         };
         let Ok([heads, plain, telling, accounts]) = <[OwnedFd; 4]>::try_from(descriptors) else {
             return Err(TapError::Malformed { what: "missing descriptors" });
         };
         RingTap::open(&Maps { heads, plain, telling, accounts }, layout)
-            .map(Tap::Rings)
+            .map(|rings| Tap::Rings(if adopted { rings.taken_over() } else { rings }))
             .map_err(|error| TapError::of("map the rings", error))
     }
 

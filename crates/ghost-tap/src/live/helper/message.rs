@@ -147,7 +147,11 @@ impl Request {
 pub(super) enum Answer {
     Done,
     /// With heads, plain, telling, accounts.
-    Rings(Layout),
+    Rings {
+        layout: Layout,
+        /// From a daemon before.
+        adopted: bool,
+    },
     /// With the sockets of both ports, and the heartbeat.
     Sockets,
     Failed(TapError),
@@ -160,12 +164,13 @@ impl Answer {
         let mut text = String::new();
         match self {
             Self::Done => words[0] = 0,
-            Self::Rings(layout) => {
-                words[..4].copy_from_slice(&[
+            Self::Rings { layout, adopted } => {
+                words[..5].copy_from_slice(&[
                     1,
                     layout.rings,
                     layout.plain_chunks,
                     layout.telling_chunks,
+                    u32::from(*adopted),
                 ]);
             }
             Self::Sockets => words[0] = 2,
@@ -198,11 +203,12 @@ impl Answer {
             return Err(malformed("an answer of the wrong length"));
         }
         let (a, b, c) = (word(bytes, 12), word(bytes, 16), word(bytes, 20));
+        let adopted = word(bytes, 24) != 0;
         match word(bytes, 8) {
             0 => Ok(Self::Done),
             1 => Layout { rings: a, plain_chunks: b, telling_chunks: c }
                 .checked()
-                .map(Self::Rings)
+                .map(|layout| Self::Rings { layout, adopted })
                 .ok_or(malformed("rings of an impossible size")),
             2 => Ok(Self::Sockets),
             code @ 100.. => {

@@ -103,22 +103,24 @@ impl Session {
             accounts: accounts(&maps)?,
             links: BTreeMap::new(),
         });
-        Ok(rings(maps, loaded.layout))
+        Ok(rings(maps, loaded.layout, false))
     }
 
     fn open_fast(&mut self, a: u32, b: u32, sizes: RingSizes) -> Reply {
         self.check_unused()?;
         check_ports(a, b)?;
         let pins = Pins::open("fast", a, b)?;
-        let (maps, layout) = match adopt(&pins, a, b) {
-            Some(adopted) => adopted,
+        let there = adopt(&pins, a, b);
+        let adopted = there.is_some();
+        let (maps, layout) = match there {
+            Some(there) => there,
             None => made_or_removed(
                 pins_for_new_wire(&pins, a, b, || new_fast(&pins, a, b, sizes)),
                 &pins,
             )?,
         };
         *self = Self::Wire(pins);
-        Ok(rings(maps, layout))
+        Ok(rings(maps, layout, adopted))
     }
 
     fn open_inline(&mut self, a: u32, b: u32) -> Reply {
@@ -196,9 +198,9 @@ impl Ghost {
     }
 }
 
-fn rings(maps: Maps, layout: Layout) -> (Answer, Vec<OwnedFd>) {
+fn rings(maps: Maps, layout: Layout, adopted: bool) -> (Answer, Vec<OwnedFd>) {
     let Maps { heads, plain, telling, accounts } = maps;
-    (Answer::Rings(layout), vec![heads, plain, telling, accounts])
+    (Answer::Rings { layout, adopted }, vec![heads, plain, telling, accounts])
 }
 
 fn accounts(maps: &Maps) -> Result<Accounts, TapError> {

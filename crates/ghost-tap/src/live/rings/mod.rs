@@ -78,7 +78,7 @@ pub struct RingTap {
     rings: Vec<Ring>,
     merge: Merge,
     seen: Seen,
-    /// What the accounts held when this was opened.
+    /// What the accounts held when this took over.
     before: Vec<PortCounters>,
     /// A frame whose tag is put back; as long as the longest record and a tag.
     scratch: Box<[u8]>,
@@ -99,6 +99,12 @@ impl RingTap {
         ))
     }
 
+    /// What was lost until now belongs to whoever had the tap before.
+    pub(crate) fn taken_over(mut self) -> Self {
+        self.before = self.accounts.losses().collect();
+        self
+    }
+
     fn over(
         heads: Mapping,
         plain: Mapping,
@@ -106,7 +112,6 @@ impl RingTap {
         accounts: Accounts,
         layout: Layout,
     ) -> Self {
-        let before = accounts.losses().collect();
         let rings = (0..layout.ring_count())
             .map(|index| {
                 let of_kind = index % layout.rings as usize;
@@ -126,7 +131,7 @@ impl RingTap {
             rings,
             merge: Merge::new(layout.rings as usize),
             seen: Seen::default(),
-            before,
+            before: Vec::new(),
             scratch: vec![0; WHOLE + 4].into_boxed_slice(),
             malformed: 0,
         }
@@ -185,7 +190,7 @@ impl RingTap {
         counters
     }
 
-    /// What was lost at each port before this tap was opened; of no port where all is new.
+    /// See [`super::Tap::lost_before`].
     #[must_use]
     pub fn lost_before(&self) -> &[PortCounters] {
         &self.before
