@@ -250,7 +250,8 @@ fn baseline(lab: &Lab, live: &Live, ports: &[(&str, bool)]) -> Vec<(Counters, (u
         let now: Vec<_> = lab.counters(ports).into_iter().zip(seen).collect();
         let quiet = now == last;
         last = now;
-        std::thread::sleep(Duration::from_millis(300));
+        // The daemon tells what it has counted once a second.
+        std::thread::sleep(Duration::from_millis(1300));
         quiet
     })
     .unwrap();
@@ -349,14 +350,25 @@ fn netns_two_ports_joined_by_ghost_fast_carry_everything_and_outlive_the_daemon(
     accounted(&lab, &mut live, &ports, &before);
     recorded(&live, true);
 
-    // The daemon dies, traffic goes on; the next one takes up what forwards.
+    // The daemon dies, traffic goes on; the next one takes up what forwards. What the ports had
+    // lost is kept every few seconds.
+    let last_seen = live.house.data().join("state/last-seen.json");
+    let kept = || std::fs::metadata(&last_seen).unwrap().modified().unwrap();
+    let before = kept();
+    until("the ports' losses to be kept", PATIENCE, || kept() != before).unwrap();
     let house = live.kill();
     lab.pings();
     let live = Live::start_in(house, &lab.switch, None, &words);
     lab.left.run(&["ping", "-c7", "-i0.05", "-W5", "10.77.0.2"]).unwrap();
     // What passed while there was none waits in the rings for the next.
     live.finds(&["proto:icmp"], |flows| flows.iter().any(|flow| packets(flow) == (5 + 7, 5 + 7)));
-    live.stop();
+    let house = live.stop();
+    // So nothing is missing of the time without a daemon.
+    let lines = house.run(&["log", "export"]).ends(0).jsonl();
+    let gaps = lines.iter().filter(|line| line["event_type"] == "gap");
+    let gaps: Vec<&Value> = gaps.map(|line| &line["ghost"]["gap"]).collect();
+    let stopped: Vec<_> = gaps.iter().filter(|gap| gap["reason"] == "stopped").collect();
+    assert!(stopped.len() == 1 && stopped[0]["packets"].is_null(), "{gaps:#?}");
     lab.pings();
     lab.switch.run(&[env!("CARGO_BIN_EXE_ghostbridge"), "detach"]).unwrap();
     let alone = lab.left.run(&["ping", "-c1", "-W1", "10.77.0.2"]);
