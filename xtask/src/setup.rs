@@ -33,7 +33,10 @@ const NETWORK: &[Needed] = &[
     ("iperf3", || have("iperf3")),
     ("nmap", || have("nmap")),
     ("curl", || have("curl")),
-    ("python3-minimal", || have("python3")),
+    ("python3", serves_http),
+    ("procps", || have("kill") && have("ps")),
+    // Presses the keys of `top`.
+    ("tmux", || have("tmux")),
     ("dnsmasq-base", || have("dnsmasq")),
     ("bind9-dnsutils", || have("dig")),
     ("openssh-server", || have("sshd")),
@@ -41,6 +44,11 @@ const NETWORK: &[Needed] = &[
     // Judges the units that are shipped.
     ("systemd", || have("systemd-analyze")),
 ];
+
+/// The whole Python, not its smallest part.
+fn serves_http() -> bool {
+    capture(command("python3").args(["-c", "import http.server"])).is_ok_and(|ran| ran.ok())
+}
 
 /// Installs pip where it is missing: Python packages are fetched with it.
 pub(crate) fn pip() -> Done {

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use ghost_event::line::{self, Source, View};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto, Role, ShapeId,
-    Side, Stats, Subject, Timestamp, Vlans, Zone,
+    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto, Role,
+    ShapeId, Side, Stats, Subject, Timestamp, Vlans, Zone,
 };
 use ghost_log::proof::{self, Tree};
 use ghost_log::{Log, LogConfig, LogReader, VerifyOptions, verify_on};

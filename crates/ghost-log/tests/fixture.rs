@@ -15,8 +15,8 @@ use ghost_event::line::{
     shape_body,
 };
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto, Role, ShapeId,
-    Side, Stats, Subject, Tcp, TcpState, Tier, Timestamp, Tunnel, Vector, Vlans, Zone,
+    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Priority, Proto, Role,
+    ShapeId, Side, Stats, Subject, Tcp, TcpState, Tier, Timestamp, Tunnel, Vector, Vlans, Zone,
 };
 use ghost_log::{Head, Log, LogReader, Proven, VerifyOptions, stats, verify};
 use ghost_world::RealDisk;
@@ -156,12 +156,11 @@ fn make(dir: &Path) -> Head {
         log.append(prio, Some(ShapeId(1)), &body).unwrap();
     };
     let begin = log.import(&import(ImportState::Begin, 0)).unwrap().seq;
-    let file =
-        Source {
-            pcap_filename: Some("evil\u{1b}[2J\".pcap"),
-            import: Some(begin),
-            ..Source::default()
-        };
+    let file = Source {
+        pcap_filename: Some("evil\u{1b}[2J\".pcap"),
+        import: Some(begin),
+        ..Source::default()
+    };
     shape(&mut log, 1, Tier::Fast);
     flow(&mut log, &dns(), &file, Priority::Medium);
     shape(&mut log, 1, Tier::Full);

@@ -29,6 +29,15 @@ impl Place {
         }
     }
 
+    /// The data folder of a question: for who keeps nothing of its own and may read the service's,
+    /// that one.
+    pub(crate) fn asked(&self) -> DataDir {
+        let own = self.data();
+        let service = DataDir::default_for(true, None, None);
+        let has_log = |data: &DataDir| data.root().join("log").is_dir();
+        if self.chosen().is_none() && !has_log(&own) && has_log(&service) { service } else { own }
+    }
+
     /// The data folder that was named; an empty name is none.
     pub(crate) fn chosen(&self) -> Option<&Path> {
         self.data_dir.as_deref().filter(|dir| !dir.as_os_str().is_empty())
@@ -36,7 +45,7 @@ impl Place {
 
     /// The data folder of a command that only reads: it must hold a log.
     pub(crate) fn data_with_log(&self) -> Result<DataDir, Failed> {
-        let data = self.data();
+        let data = self.asked();
         if data.root().join("log").is_dir() {
             return Ok(data);
         }

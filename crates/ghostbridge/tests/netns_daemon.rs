@@ -208,13 +208,15 @@ fn netns_a_killed_daemon_costs_no_frame_and_the_next_one_tells_the_gap() {
         return;
     }
     let street = Street::new();
-    street.fetch(80, 100);
     let mut live = Live::start(&street.bridge, None, &[]);
     live.taps("br0 p0 p1");
-    // What is known of the ports is written now and then.
-    let kept = live.house.data().join("state");
-    until("the ports' counters on disk", PATIENCE, || {
-        fs::read_dir(&kept).is_ok_and(|mut all| all.any(|f| f.is_ok()))
+    street.fetch(80, 100);
+    // What is known of the ports and of open flows is written now and then.
+    let kept = live.house.data().join("state/last-seen.json");
+    until("the counters on disk", PATIENCE, || {
+        let kept = fs::read(&kept).unwrap_or_default();
+        let kept: Value = serde_json::from_slice(&kept).unwrap_or_default();
+        kept["open"]["flows"].as_u64() > Some(0)
     })
     .unwrap();
     let before = (street.left.counters("eth0").unwrap(), street.right.counters("eth0").unwrap());
@@ -239,6 +241,8 @@ fn netns_a_killed_daemon_costs_no_frame_and_the_next_one_tells_the_gap() {
     let gaps = logged(&house, "gap");
     let stopped = gaps.iter().find(|gap| gap.to_string().contains("\"stopped\""));
     assert!(stopped.is_some(), "no gap for the time without the daemon: {gaps:#?}");
+    let open = gaps.iter().find(|gap| gap.to_string().contains("\"unfinished\""));
+    assert!(open.is_some(), "nothing told of the flows that were open: {gaps:#?}");
     house.run(&["log", "verify"]).ends(0);
 }
 

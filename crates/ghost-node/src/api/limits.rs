@@ -81,6 +81,9 @@ pub const TOP_LOOKS_MAX: usize = 16;
 pub const TOP_ROWS_MAX: usize = 50;
 pub const TOP_LIVE_MAX: usize = 200;
 
+/// Flows that live of which one answer sums: a few milliseconds each second.
+pub const TOP_OPEN_MAX: usize = 2_000;
+
 /// Letters of an application's name that are kept.
 pub const TOP_NAME_BYTES: usize = 32;
 

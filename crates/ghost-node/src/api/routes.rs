@@ -412,10 +412,10 @@ async fn top(
             ..TopAnswer::default()
         };
         let now_ns = state.host.clock().monotonic_ns();
+        let open = top::live(&*state.backend, &asked.filter, now_ns, &mut answer)?;
         if let Ok(mut tops) = state.tops.lock() {
-            tops.sum(&*state.backend, &asked.filter, now_ns, &mut answer)?;
+            tops.sum(&*state.backend, &asked.filter, now_ns, &open, &mut answer)?;
         }
-        top::live(&*state.backend, &asked.filter, &mut answer)?;
         Ok::<_, StoreError>(answer)
     };
     Ok(json(&on_pool(&state.asks, summed).await??))

@@ -1,8 +1,9 @@
 //! What `top` shows: who talks most, in which applications, doing what, and which flows live.
 //!
 //! Talkers, applications and behaviours are summed over the flows that were logged in the last
-//! minute, as far as they are kept: the newest few thousand that meet the filter. One sum a filter
-//! is kept while somebody asks for it. Flows that live come from a question, the longest first.
+//! minute, as far as they are kept (the newest few thousand that meet the filter), and those that
+//! are open and were seen in the last seconds. One sum a filter is kept while somebody asks for it.
+//! Flows that live come from a question, the longest first.
 //!
 //! **Invariant:** what is kept and what is answered is bounded, whatever the traffic is.
 
@@ -14,8 +15,8 @@ use serde_json::value::RawValue;
 
 use super::backend::{Backend, Followed, Question, Subject};
 use super::limits::{
-    TOP_FLOWS_MAX, TOP_IDLE, TOP_LIVE_MAX, TOP_LOOKS_MAX, TOP_NAME_BYTES, TOP_ROWS_MAX, TOP_WINDOW,
-    TOPS_MAX,
+    TOP_FLOWS_MAX, TOP_IDLE, TOP_LIVE_MAX, TOP_LOOKS_MAX, TOP_NAME_BYTES, TOP_OPEN_MAX,
+    TOP_ROWS_MAX, TOP_WINDOW, TOPS_MAX,
 };
 use super::rates::Series;
 use super::routes::Standing;
@@ -31,7 +32,7 @@ pub struct TopAnswer {
     pub series: Series,
     /// Seconds that the sums go back.
     pub window_s: f64,
-    /// Logged flows that were summed.
+    /// Flows that were summed, logged and open.
     pub flows: u64,
     /// By address that began the flow.
     pub talkers: Vec<TopRow>,
@@ -53,8 +54,8 @@ pub struct TopRow {
     pub bytes: u64,
 }
 
-/// What is kept of a logged flow.
-struct Kept {
+/// What is kept of a flow.
+pub(super) struct Kept {
     at_ns: u64,
     talker: String,
     application: String,
@@ -83,12 +84,13 @@ impl std::fmt::Debug for Tops {
 }
 
 impl Tops {
-    /// Sums for `filter` at `now_ns`.
+    /// Sums for `filter` at `now_ns`, with the flows that are open.
     pub(super) fn sum(
         &mut self,
         backend: &dyn Backend,
         filter: &str,
         now_ns: u64,
+        open: &[Kept],
         answer: &mut TopAnswer,
     ) -> Result<(), StoreError> {
         let idle_ns = u64::try_from(TOP_IDLE.as_nanos()).unwrap_or(u64::MAX);
@@ -116,7 +118,7 @@ impl Tops {
         let Some(top) = self.0.get_mut(at) else { return Ok(()) };
         top.asked_ns = now_ns;
         top.take_in(now_ns)?;
-        top.sums(now_ns, answer);
+        top.sums(now_ns, open, answer);
         Ok(())
     }
 }
@@ -142,10 +144,10 @@ impl Top {
         Ok(())
     }
 
-    fn sums(&self, now_ns: u64, answer: &mut TopAnswer) {
+    fn sums(&self, now_ns: u64, open: &[Kept], answer: &mut TopAnswer) {
         let (mut talkers, mut applications) = (HashMap::new(), HashMap::new());
         let mut behaviours = HashMap::new();
-        for kept in &self.kept {
+        for kept in self.kept.iter().chain(open) {
             add(&mut talkers, &kept.talker, kept);
             add(&mut applications, &kept.application, kept);
             for name in ghost_event::Behaviours(kept.behaviours).names() {
@@ -160,7 +162,7 @@ impl Top {
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let window_s = now_ns.saturating_sub(since) as f64 / 1e9;
         answer.window_s = window_s;
-        answer.flows = self.kept.len() as u64;
+        answer.flows = (self.kept.len() + open.len()) as u64;
         answer.talkers = most(talkers);
         answer.applications = most(applications);
         answer.behaviours = most(behaviours);
@@ -169,7 +171,16 @@ impl Top {
 
 impl Kept {
     fn of(line: &[u8], now_ns: u64) -> Option<Kept> {
+        Kept::from(&View::parse(line).ok()?, now_ns)
+    }
+
+    /// A flow that has not ended; what has is in the log, and kept from there.
+    fn of_open(line: &[u8], now_ns: u64) -> Option<Kept> {
         let view = View::parse(line).ok()?;
+        if view.flow.reason != "update" { None } else { Kept::from(&view, now_ns) }
+    }
+
+    fn from(view: &View<'_>, now_ns: u64) -> Option<Kept> {
         if view.kind != LineKind::Flow {
             return None;
         }
@@ -206,27 +217,33 @@ fn most(sums: HashMap<&str, TopRow>) -> Vec<TopRow> {
     rows
 }
 
-/// The flows of the last seconds that meet `filter`.
+/// The flows of the last seconds that meet `filter`; those that are open, to be summed.
 pub(super) fn live(
     backend: &dyn Backend,
     filter: &str,
+    now_ns: u64,
     answer: &mut TopAnswer,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Kept>, StoreError> {
     let answers = backend.ask(&Question {
         subject: Subject::Flows(filter.to_owned()),
         since: Some("5s".to_owned()),
         until: None,
-        limit: TOP_LIVE_MAX,
+        limit: TOP_OPEN_MAX,
         now: None,
         tags: None,
     })?;
+    let mut open = Vec::new();
     for at in 0..answers.answer().hits.len() {
         let line = answers.line(at)?;
+        open.extend(Kept::of_open(&line, now_ns));
+        if at >= TOP_LIVE_MAX {
+            continue;
+        }
         let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
         answer.live.extend(RawValue::from_string(text).ok());
     }
     answer.notes.clone_from(&answers.answer().notes);
-    Ok(())
+    Ok(open)
 }
 
 #[cfg(test)]
@@ -268,15 +285,27 @@ mod tests {
         let mut top = top(vec![vec![line("10.0.0.1", "dns", 7)], Vec::new(), second]);
         top.take_in(1).unwrap();
         let mut answer = TopAnswer::default();
-        top.sums(2, &mut answer);
+        top.sums(2, &[], &mut answer);
         let names = |rows: &[TopRow]| rows.iter().map(|r| r.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&answer.talkers), ["10.0.0.2", "10.0.0.1"]);
         assert_eq!(names(&answer.applications), ["ssh", "dns"]);
         assert_eq!(answer.behaviours[0].flows, 2);
         let later = u64::try_from(TOP_WINDOW.as_nanos()).unwrap() + 2;
         top.take_in(later).unwrap();
-        top.sums(later, &mut answer);
+        top.sums(later, &[], &mut answer);
         assert_eq!((answer.flows, answer.talkers[0].bytes), (1, 7));
+    }
+
+    #[test]
+    fn flows_that_are_open_count_in_the_sums_and_ended_ones_only_from_the_log() {
+        let ended = line("10.0.0.1", "dns", 10);
+        assert!(Kept::of_open(&ended, 1).is_none());
+        let text = String::from_utf8(ended).unwrap();
+        let open = text.replace("\"pkts_toserver\"", "\"reason\":\"update\",\"pkts_toserver\"");
+        let open: Vec<Kept> = Kept::of_open(open.as_bytes(), 1).into_iter().collect();
+        let mut answer = TopAnswer::default();
+        top(Vec::new()).sums(2, &open, &mut answer);
+        assert_eq!((answer.flows, answer.talkers[0].bytes), (1, 10));
     }
 
     #[test]
@@ -287,7 +316,7 @@ mod tests {
         top.take_in(1).unwrap();
         assert_eq!(top.kept.len(), TOP_FLOWS_MAX);
         let mut answer = TopAnswer::default();
-        top.sums(1, &mut answer);
+        top.sums(1, &[], &mut answer);
         assert_eq!(answer.talkers.len(), TOP_ROWS_MAX);
     }
 }

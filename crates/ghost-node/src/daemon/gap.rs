@@ -25,6 +25,8 @@ pub(crate) mod reason {
     pub(crate) const LOG_FAILED: &str = "log_failed";
     /// No daemon ran.
     pub(crate) const STOPPED: &str = "stopped";
+    /// Flows that were open when a daemon was killed.
+    pub(crate) const UNFINISHED: &str = "unfinished";
     /// A port was there before it was tapped.
     pub(crate) const PORT_UNSEEN: &str = "port_unseen";
     /// The wall clock was set: from and to are before and after.
@@ -92,6 +94,17 @@ pub(crate) struct LastSeen {
     pub(crate) at_ns: i64,
     pub(crate) boot: String,
     pub(crate) ports: Vec<PortSeen>,
+    /// Flows that were open, and what no line tells of them; none after an orderly end.
+    #[serde(default)]
+    pub(crate) open: Open,
+}
+
+/// Flows that live in memory alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Open {
+    pub(crate) flows: u64,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Frames and bytes that one port had counted, in the directions in which it was tapped.
@@ -126,6 +139,22 @@ impl LastSeen {
         file.write_all(&serde_json::to_vec(self)?)?;
         drop(file);
         fs::rename(new, path)
+    }
+
+    /// Every open flow was ended and logged: the next start has none to miss.
+    pub(crate) fn forget_open(path: &Path) {
+        if let Some(mut kept) = LastSeen::read(path) {
+            kept.open = Open::default();
+            // A hint: without it the next start tells of flows that are in the log.
+            drop(kept.write(path));
+        }
+    }
+
+    /// Flows that were open when a daemon ended without a word, as it last counted them.
+    pub(crate) fn unfinished(&self) -> Option<Lost> {
+        let Open { flows, packets, bytes } = self.open;
+        let lost = Lost { packets, bytes, events: flows, ..Lost::at(Timestamp(self.at_ns)) };
+        (flows > 0).then_some(lost)
     }
 
     /// The gap between `self` and `now`: frames that the ports counted meanwhile. Of a port that is
@@ -171,7 +200,8 @@ mod tests {
             lost_packets: packets / 100,
             lost_bytes: packets,
         };
-        LastSeen { at_ns, boot: boot.into(), ports: vec![port] }
+        let open = Open { flows: 3, packets: 40, bytes: 5000 };
+        LastSeen { at_ns, boot: boot.into(), ports: vec![port], open }
     }
 
     #[test]
@@ -199,6 +229,18 @@ mod tests {
         )
         .unwrap();
         assert_eq!(old.lost_until(&seen(50, "a", 1300)).packets, 13);
+    }
+
+    #[test]
+    fn flows_open_at_a_kill_are_missed_and_those_ended_in_order_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = LastSeen::path(dir.path());
+        seen(10, "a", 1000).write(&path).unwrap();
+        let lost = LastSeen::read(&path).unwrap().unfinished().unwrap();
+        assert_eq!((lost.events, lost.packets, lost.bytes, lost.from.0), (3, 40, 5000, 10));
+        LastSeen::forget_open(&path);
+        let kept = LastSeen::read(&path).unwrap();
+        assert_eq!((kept.unfinished(), kept.ports.len()), (None, 1));
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Pipeline {
             now: Timestamp(clock.wall_ns()),
             patient: false,
             folded: 0,
+            ended: (0, 0),
             writer,
             shared: Arc::clone(&shared),
         };
@@ -238,6 +239,9 @@ impl TapThread {
         shared.unparsed.set(c.unparsed);
         shared.malformed.set(c.malformed);
         shared.flows_open.set(c.live);
+        let ended = self.sink.out.ended;
+        shared.packets_open.set(c.packets.saturating_sub(c.unparsed).saturating_sub(ended.0));
+        shared.bytes_open.set(c.bytes.saturating_sub(ended.1));
         shared.flows_open_max.set(c.live_max);
         shared.flows_started.set(c.flows + c.links);
         shared.flows_ended.set(c.ended);
@@ -276,7 +280,8 @@ impl TapThread {
     fn count_rings(&mut self, since: Timestamp, now: Timestamp) {
         let Some(frames) = &self.frames else { return };
         let counters = frames.counters();
-        let lost = counters.iter().fold((0, 0), |(f, b), c| (f + c.lost_segments, b + c.lost_bytes));
+        let lost =
+            counters.iter().fold((0, 0), |(f, b), c| (f + c.lost_segments, b + c.lost_bytes));
         self.shared.set_port_counters(counters);
         let more =
             (lost.0.saturating_sub(self.ring_lost.0), lost.1.saturating_sub(self.ring_lost.1));
@@ -370,6 +375,8 @@ struct Collector {
     /// At the end nothing is dropped any more.
     patient: bool,
     folded: u64,
+    /// Packets and bytes of the flows that have ended.
+    ended: (u64, u64),
     writer: Queue<Command>,
     shared: Arc<Shared>,
 }
@@ -406,6 +413,7 @@ impl Collector {
 impl Out for Collector {
     fn ended(&mut self, flow: Features) {
         self.folded += flow.folded.as_ref().map_or(0, |folded| folded.flows);
+        self.ended = (self.ended.0 + flow.packets(), self.ended.1 + flow.bytes());
         self.begun = true;
         self.batch.features.push(flow);
         if self.batch.features.len() >= LIVE_FEATURES_MAX {
@@ -470,6 +478,7 @@ mod tests {
             now: Timestamp(5_000),
             patient: false,
             folded: 0,
+            ended: (0, 0),
             writer,
             shared: Arc::default(),
         };

@@ -20,7 +20,7 @@ use ghost_host::{Inventory, LastSwitch, Mirror, Mode, Plan, Sources, Watcher, Wi
 use ghost_tap::live::{Direction, Helper, InlineSizes, RingSizes, Tap, TapError};
 use ghost_world::Clock;
 
-use super::gap::{LastSeen, Lost, PortSeen, reason};
+use super::gap::{LastSeen, Lost, Open, PortSeen, reason};
 use super::machine::{self, Counted};
 use super::pipeline::Control;
 use super::queues::Queue;
@@ -105,6 +105,9 @@ impl PortsThread {
     pub(crate) fn begin(&mut self) -> Result<Watcher, DaemonError> {
         let watcher = Watcher::start(&self.sources).map_err(DaemonError::Host)?;
         self.attached.unseen = LastSeen::read(&LastSeen::path(&self.state));
+        if let Some(lost) = self.attached.unseen.as_ref().and_then(LastSeen::unfinished) {
+            self.tell(reason::UNFINISHED, lost);
+        }
         self.adjust()?;
         Ok(watcher)
     }
@@ -493,6 +496,11 @@ impl PortsThread {
             at_ns: self.clock.wall_ns(),
             boot: self.clock.boot_id(),
             ports: self.attached.ports.iter().filter_map(port).collect(),
+            open: Open {
+                flows: self.shared.flows_open.get(),
+                packets: self.shared.packets_open.get(),
+                bytes: self.shared.bytes_open.get(),
+            },
         }
     }
 

@@ -19,10 +19,8 @@ impl Out for All {
 /// A flow of one SYN from each of `ends` (an address and the port it asks for) to 10.0.0.2.
 pub(crate) fn flows(ends: &[([u8; 4], u16)]) -> Vec<Features> {
     let mut table = FlowTable::new(FlowConfig::default());
-    let mut sink = Judged {
-        detector: Detector::new(ghost_detect::Limits::default()),
-        out: All::default(),
-    };
+    let mut sink =
+        Judged { detector: Detector::new(ghost_detect::Limits::default()), out: All::default() };
     for (from, port) in ends {
         let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
         frame.extend([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0]);

@@ -78,6 +78,9 @@ pub(crate) struct Shared {
     pub(crate) malformed: Count,
     pub(crate) filtered: Count,
     pub(crate) flows_open: Count,
+    /// Of the flows that are open: told by no line yet.
+    pub(crate) packets_open: Count,
+    pub(crate) bytes_open: Count,
     pub(crate) flows_open_max: Count,
     pub(crate) flows_started: Count,
     pub(crate) flows_ended: Count,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 use ghost_event::Seq;
 
+use super::gap::LastSeen;
 use super::pipeline::Control;
 use super::ports::PortsControl;
 use super::queues::Queue;
@@ -68,6 +69,9 @@ impl Inner {
         }
         let (flows, durable, trouble) = tap_and_writer(&self.tap, &self.writer);
         stopped.flows_ended = flows;
+        if durable.is_some() {
+            LastSeen::forget_open(&LastSeen::path(&self.data.root().join("state")));
+        }
         stopped.durable = durable.unwrap_or_else(|| self.shared.log_durable.get());
         stopped.trouble.extend(trouble);
         self.shared.log_ended.store(true, Ordering::Release);

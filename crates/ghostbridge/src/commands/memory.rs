@@ -51,7 +51,7 @@ impl From<NoAnswer> for Failed {
 
 /// The daemon that writes the log of the place, if one does.
 pub(crate) fn daemon(place: &Place) -> Result<Option<Client>, Failed> {
-    Client::find(&place.data()).map_err(unanswered)
+    Client::find(&place.asked()).map_err(unanswered)
 }
 
 impl Memory {

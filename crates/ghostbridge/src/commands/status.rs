@@ -127,7 +127,7 @@ fn live(standing: &Standing) -> String {
     );
     let flows = &status.flows;
     text += &format!(
-        "flows      {} open of {} at most, {} folded, {} evicted\n",
+        "flows      {} open (at most {} so far), {} folded, {} evicted\n",
         flows.open, flows.open_max, flows.folded, flows.evicted
     );
     for queue in &status.queues {

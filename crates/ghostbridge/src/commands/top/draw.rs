@@ -92,7 +92,7 @@ fn draw_sums(frame: &mut Frame<'_>, area: Rect, page: &Page) {
     let places =
         Layout::horizontal([Constraint::Fill(4), Constraint::Fill(3), Constraint::Fill(4)])
             .split(area);
-    let over = format!("last {:.0} s", data.window_s);
+    let over = format!("open and last {:.0} s", data.window_s);
     let shown = [
         (format!("talkers, {over}"), &data.talkers),
         ("applications".to_owned(), &data.applications),
