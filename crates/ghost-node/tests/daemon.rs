@@ -47,7 +47,10 @@ fn seen_live((frames, clock): (Vec<Frame>, Slow)) -> Vec<String> {
     let feed = Feed::default();
     let count = frames.len() as u64;
     feed.put(frames);
-    let daemon = start_at(clock, dir.path(), Config::default(), feed.source()).unwrap();
+    let mut config = Config::default();
+    // A file's, so that nothing ends sooner.
+    config.flow.idle_tcp_closed_ns = ghost_flow::FlowConfig::default().idle_tcp_closed_ns;
+    let daemon = start_at(clock, dir.path(), config, feed.source()).unwrap();
     until("all frames taken in", || daemon.status().traffic.packets >= count);
     let stopped = daemon.stop();
     assert!(stopped.trouble.is_empty(), "{:?}", stopped.trouble);

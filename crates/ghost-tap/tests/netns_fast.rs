@@ -123,9 +123,11 @@ fn netns_what_was_lost_before_a_wire_is_taken_over_is_told_apart() {
     let (mut helper, _) = rig.helper();
     let mut tap = helper.open_fast(p0, p1, SMALL).unwrap();
     let before = tap.lost_before().iter().find(|c| c.ifindex == p0).copied().unwrap();
-    assert!(before.lost >= first + 8_000, "{before:?} after {first}");
+    assert!(before.lost > first + 1_000, "{before:?} after {first}");
     assert_eq!(account(&tap, p0, Direction::Ingress).lost, 0, "none of it is this tap's");
     let waited = read_all(&mut tap).len() as u64;
+    // The rings are one a CPU, and the flood may have moved to another.
+    assert!(before.lost + waited >= 16_000, "{before:?}, {waited} waited");
     flood();
     read_all(&mut tap);
     let now = account(&tap, p0, Direction::Ingress);

@@ -250,7 +250,7 @@ fn netns_a_tap_that_nobody_reads_and_then_dies_costs_no_frame() {
         load.join().unwrap().unwrap().unwrap();
     });
     let arrived = || (rig.right.counters("e0").unwrap() - far).rx_packets;
-    until("all frames at the far end", Duration::from_secs(5), || arrived() == 30_000).unwrap();
+    until("all frames at the far end", Duration::from_secs(5), || arrived() >= 30_000).unwrap();
 }
 
 #[test]
