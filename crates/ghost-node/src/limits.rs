@@ -54,7 +54,7 @@ pub const TAP_PATIENCE: Duration = Duration::from_millis(200);
 /// Frames of one poll: some hundred microseconds, so that questions and clocks come in between.
 pub const POLL_FRAMES_MAX: u32 = 256;
 
-/// The tap thread's sleep after the first empty poll, doubled with each up to the last. At 0.5 ms
+/// The tap thread's sleep between two polls: the longer the less came, by halves and doubles. At 0.5 ms
 /// an idle poll costs 2.6 % of a core, at 10 ms 0.2 %.
 pub const POLL_SLEEP_MIN: Duration = Duration::from_micros(500);
 pub const POLL_SLEEP_MAX: Duration = Duration::from_millis(10);

@@ -35,9 +35,9 @@ use crate::limits::{
     POLL_FRAMES_MAX, POLL_SLEEP_MAX, POLL_SLEEP_MIN, TAP_PATIENCE,
 };
 
-/// Frames of one poll below which the next may come later: sleeping longer then costs nothing but
-/// the age of a few frames.
-const FEW_FRAMES: u32 = 16;
+/// Frames between two sleeps below which the next may be longer: they take little of the smallest
+/// ring, and every waking takes a processor from whoever sends and receives.
+const FEW_FRAMES: u32 = 2_000;
 
 /// Polls of a tap that is being drained at the most.
 const DRAIN_POLLS_MAX: u32 = 20_000;
@@ -145,6 +145,7 @@ struct Slicing {
 impl TapThread {
     fn run(&mut self, control: &Receiver<Control>) {
         let mut sleep = POLL_SLEEP_MIN;
+        let mut came = 0_u32;
         loop {
             while let Ok(told) = control.try_recv() {
                 match told {
@@ -167,6 +168,7 @@ impl TapThread {
                 }
             }
             let (frames, more) = self.poll();
+            came = came.saturating_add(frames);
             let now = self.clock.uptime_ns();
             self.hand_over_if_old(now);
             if now >= self.housekeeping_ns.saturating_add(HOUSEKEEPING_NS) {
@@ -175,11 +177,14 @@ impl TapThread {
             }
             let asked = self.answer_a_slice();
             if more || asked {
-                sleep = POLL_SLEEP_MIN;
                 continue;
             }
-            sleep =
-                if frames >= FEW_FRAMES { POLL_SLEEP_MIN } else { (sleep * 2).min(POLL_SLEEP_MAX) };
+            sleep = if came >= FEW_FRAMES {
+                (sleep / 2).max(POLL_SLEEP_MIN)
+            } else {
+                (sleep * 2).min(POLL_SLEEP_MAX)
+            };
+            came = 0;
             std::thread::park_timeout(self.nap(sleep));
         }
     }
