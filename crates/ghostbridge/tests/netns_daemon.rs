@@ -593,16 +593,7 @@ fn netns_live_shapes_are_those_of_the_same_traffic_in_a_capture() {
     let capture = live.house.path("same.pcap");
     let mut dump = street
         .bridge
-        .spawn(&[
-            "tcpdump",
-            "-Zroot",
-            "--immediate-mode",
-            "-ip0",
-            "-U",
-            "-w",
-            capture.to_str().unwrap(),
-            "not arp",
-        ])
+        .spawn(&["tcpdump", "-Zroot", "-ip0", "-U", "-w", capture.to_str().unwrap(), "not arp"])
         .unwrap();
     dump.says("listening on", PATIENCE).unwrap();
     street.left.run(&["ping", "-c5", "-i0.1", "-W5", RIGHT]).unwrap();
