@@ -50,8 +50,8 @@ impl Rig {
         let rig = Rig::apart();
         linux_bridge(&rig.switch, "br0", &["p0", "p1"]).unwrap();
         rig.switch.address("br0", "10.77.0.3/24").unwrap();
-        // Announcements of addresses have passed.
-        std::thread::sleep(Duration::from_millis(200));
+        // Announcements of links and addresses have passed.
+        std::thread::sleep(Duration::from_secs(2));
         rig
     }
 
