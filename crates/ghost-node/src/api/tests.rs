@@ -4,6 +4,7 @@ use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -322,6 +323,8 @@ fn two_daemons_do_not_share_a_socket() {
 struct Slow {
     open: Mutex<bool>,
     opened: Condvar,
+    /// Questions that have a thread.
+    begun: AtomicUsize,
 }
 
 impl Backend for Slow {
@@ -329,6 +332,7 @@ impl Backend for Slow {
         Status::default()
     }
     fn ask(&self, _question: &Question) -> Result<Box<dyn Answers>, StoreError> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
         let held = self.open.lock().unwrap();
         drop(self.opened.wait_while(held, |open| !*open).unwrap());
         Err(StoreError::NotAFilter("let go".to_owned()))
@@ -371,7 +375,9 @@ fn questions_beyond_the_room_are_refused_and_others_go_on() {
     for _ in 0..6000 {
         let status =
             Client::connect(&link_for(&DataDir::new(dir.path()))).unwrap().status().unwrap();
-        if status.api.waiting == status.api.waiting_max {
+        // Full, and no thread left that would take from it.
+        let taken = slow.begun.load(Ordering::SeqCst) == ASK_THREADS;
+        if taken && status.api.waiting == status.api.waiting_max {
             refused = ask();
             break;
         }
