@@ -8,6 +8,7 @@ use ghost_event::Seq;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     data: PathBuf,
+    log: PathBuf,
 }
 
 /// Digits of a segment's name.
@@ -16,7 +17,13 @@ const DIGITS: usize = 20;
 impl Layout {
     #[must_use]
     pub fn new(data: &Path) -> Layout {
-        Layout { data: data.to_owned() }
+        Layout { data: data.to_owned(), log: data.join("log") }
+    }
+
+    /// The log that lies in `log` itself, as in a block; what is state has no place there.
+    #[must_use]
+    pub fn of_block(log: &Path) -> Layout {
+        Layout { data: log.to_owned(), log: log.to_owned() }
     }
 
     #[must_use]
@@ -26,18 +33,18 @@ impl Layout {
 
     #[must_use]
     pub fn log(&self) -> PathBuf {
-        self.data.join("log")
+        self.log.clone()
     }
 
     /// The segment that is written.
     #[must_use]
     pub fn active(&self) -> PathBuf {
-        self.data.join("log/events.jsonl")
+        self.log.join("events.jsonl")
     }
 
     #[must_use]
     pub fn segments(&self) -> PathBuf {
-        self.data.join("log/segments")
+        self.log.join("segments")
     }
 
     /// The sealed segment that begins with line `first`.

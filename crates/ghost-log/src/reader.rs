@@ -59,7 +59,13 @@ impl LogReader {
     /// The same on any disk.
     #[must_use]
     pub fn open_on(disk: Arc<dyn Disk>, data: &Path) -> LogReader {
-        LogReader { disk, layout: Layout::new(data), open: Mutex::default() }
+        LogReader::at(disk, Layout::new(data))
+    }
+
+    /// The log of any layout, as a block's.
+    #[must_use]
+    pub fn at(disk: Arc<dyn Disk>, layout: Layout) -> LogReader {
+        LogReader { disk, layout, open: Mutex::default() }
     }
 
     #[must_use]
