@@ -19,7 +19,7 @@ use ghost_flow::FlowConfig;
 use ghost_index::IndexError;
 use ghost_wire::filter::Filter;
 use ghost_world::Clock;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::lane::{self, Batch, LaneConfig};
@@ -46,7 +46,8 @@ pub struct Options {
 }
 
 /// What became of one capture; the line that scripts read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FileReport {
     pub file: String,
     pub sha256: String,
@@ -86,6 +87,19 @@ pub struct Report {
     pub without_model: Option<String>,
     /// It was told to stop: run it again to complete it.
     pub interrupted: bool,
+}
+
+impl Report {
+    /// Counts one capture in.
+    pub(crate) fn add(&mut self, file: &FileReport) {
+        self.files += 1;
+        self.failed += u64::from(file.error.is_some() && !file.refused);
+        self.refused += u64::from(file.refused);
+        self.packets += file.packets;
+        self.bytes += file.bytes;
+        self.flows += file.flows;
+        self.events += file.events;
+    }
 }
 
 /// Why an import could not be done.
@@ -310,13 +324,7 @@ impl Session<'_> {
                 report.interrupted = true;
                 return Ok(());
             };
-            report.files += 1;
-            report.failed += u64::from(file.error.is_some() && !file.refused);
-            report.refused += u64::from(file.refused);
-            report.packets += file.packets;
-            report.bytes += file.bytes;
-            report.flows += file.flows;
-            report.events += file.events;
+            report.add(&file);
             self.host.file_done(&file);
         }
         Ok(())

@@ -128,10 +128,6 @@ pub const LOG_RETRY_NS: u64 = 2_000_000_000;
 /// Counters of ports are kept in `state/` this often, for the note about the time without us.
 pub const STATE_NS: u64 = 5_000_000_000;
 
-/// Samples for rates, and the time between two.
-pub const RATE_SAMPLES: usize = 6;
-pub const RATE_SAMPLE_NS: u64 = 500_000_000;
-
 /// How long a stop may take altogether, and how long any one thread is waited for.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(20);
 

@@ -76,6 +76,10 @@ impl State {
         }
     }
 
+    pub(super) fn rates(&self) -> Rates {
+        self.history.lock().map(|h| h.rates()).unwrap_or_default()
+    }
+
     pub(super) fn standing(&self) -> Standing {
         let status = self.backend.status();
         let up_ns = self.host.clock().wall_ns().saturating_sub(status.started_ns).max(0);
@@ -85,7 +89,7 @@ impl State {
             memory_bytes: resident(),
             #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
             uptime_s: up_ns as f64 / 1e9,
-            rates: self.history.lock().map(|h| h.rates()).unwrap_or_default(),
+            rates: self.rates(),
             api: self.counts.snapshot(self.asks.waiting()),
             status,
         }

@@ -74,7 +74,7 @@ pub fn import(
             }
         };
         before += path.metadata().map_or(0, |m| m.len());
-        add(&mut report, &one);
+        report.add(&one);
         host.file_done(&one);
         if host.stop_wanted() {
             report.interrupted = true;
@@ -84,14 +84,4 @@ pub fn import(
     let spent_ns = clock.monotonic_ns().saturating_sub(begun_ns);
     report.seconds = Duration::from_nanos(spent_ns).as_secs_f64();
     Ok(report)
-}
-
-fn add(report: &mut Report, one: &FileReport) {
-    report.files += 1;
-    report.failed += u64::from(one.error.is_some() && !one.refused);
-    report.refused += u64::from(one.refused);
-    report.packets += one.packets;
-    report.bytes += one.bytes;
-    report.flows += one.flows;
-    report.events += one.events;
 }

@@ -31,7 +31,7 @@ use super::limits::{
     HEAD_TIMEOUT, HEADERS_MAX, IMPORT_THREADS, IMPORT_WAITING_MAX, SAMPLE_EVERY, USERS_TOLD_MAX,
 };
 use super::pool::Pool;
-use super::rates::History;
+use super::rates::{History, Rates};
 use super::routes::{self, State};
 use super::socket::{self, Bound};
 use crate::DataDir;
@@ -112,6 +112,12 @@ impl Running {
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// How fast it goes.
+    #[must_use]
+    pub fn rates(&self) -> Rates {
+        self.state.rates()
     }
 
     /// Whether the serving thread is at work.

@@ -213,48 +213,23 @@ pub(crate) enum ImportLine {
 
 /// What became of one capture.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub(crate) struct Report {
-    file: String,
-    sha256: String,
-    packets: u64,
-    bytes: u64,
-    flows: u64,
-    events: u64,
-    unparsed: u64,
-    error: Option<String>,
-    refused: bool,
+    #[serde(flatten)]
+    pub(crate) file: FileReport,
+    /// Beside it: who scripts against an import's lines knows by its words.
+    #[serde(default)]
+    pub(crate) refused: bool,
 }
 
 impl From<FileReport> for Report {
-    fn from(r: FileReport) -> Report {
-        Report {
-            file: r.file,
-            sha256: r.sha256,
-            packets: r.packets,
-            bytes: r.bytes,
-            flows: r.flows,
-            events: r.events,
-            unparsed: r.unparsed,
-            error: r.error,
-            refused: r.refused,
-        }
+    fn from(mut file: FileReport) -> Report {
+        Report { refused: std::mem::take(&mut file.refused), file }
     }
 }
 
 impl From<Report> for FileReport {
-    fn from(r: Report) -> FileReport {
-        FileReport {
-            file: r.file,
-            sha256: r.sha256,
-            packets: r.packets,
-            bytes: r.bytes,
-            flows: r.flows,
-            events: r.events,
-            unparsed: r.unparsed,
-            error: r.error,
-            refused: r.refused,
-        }
+    fn from(report: Report) -> FileReport {
+        FileReport { refused: report.refused, ..report.file }
     }
 }
 
@@ -297,7 +272,9 @@ mod tests {
         let lines = [
             ImportLine::Ready(true),
             ImportLine::Read(17),
-            ImportLine::Report(Report { packets: 3, ..Report::default() }),
+            ImportLine::Report(
+                FileReport { packets: 3, refused: true, ..FileReport::default() }.into(),
+            ),
             ImportLine::Refused(Refusal { error: "full".to_owned(), ..Refusal::default() }),
         ];
         for line in lines {

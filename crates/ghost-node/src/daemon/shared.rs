@@ -3,14 +3,13 @@
 //! Writers never wait here: counters are relaxed atomics, and the few texts stand behind locks that
 //! are held for a copy.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ghost_tap::live::PortCounters;
 
 use super::status::{IndexStatus, ModelStatus, PortStatus};
-use crate::limits::{RATE_SAMPLE_NS, RATE_SAMPLES};
 
 /// One number that only its thread changes.
 #[derive(Debug, Default)]
@@ -55,16 +54,6 @@ impl Ports {
     pub(crate) fn bridge(&self, number: u16) -> Option<&str> {
         self.bridges.get(usize::from(number)).map(String::as_str)
     }
-}
-
-/// Totals at a moment, for rates.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sample {
-    at_ns: u64,
-    packets: u64,
-    bytes: u64,
-    flows: u64,
-    events: u64,
 }
 
 /// What all threads share.
@@ -117,7 +106,6 @@ pub(crate) struct Shared {
     /// Goes up with each change of `ports`.
     pub(crate) ports_version: Count,
     port_counters: Mutex<Vec<PortCounters>>,
-    samples: Mutex<VecDeque<Sample>>,
 }
 
 /// Words of the threads.
@@ -186,38 +174,6 @@ impl Shared {
         }
         all.into_values().collect()
     }
-
-    /// Packets, bytes, flows and events a second over the last few seconds; keeps a sample where the
-    /// last is old enough.
-    pub(crate) fn rates(&self, now_ns: u64) -> [f64; 4] {
-        let now = Sample {
-            at_ns: now_ns,
-            packets: self.packets.get(),
-            bytes: self.bytes.get(),
-            flows: self.flows_started.get(),
-            events: self.events.get(),
-        };
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = samples.back().is_some_and(|s| now_ns < s.at_ns + RATE_SAMPLE_NS);
-        if !fresh {
-            samples.push_back(now);
-            // After a pause nobody asked: the first of what is left may be old, never the only one.
-            while samples.len() > RATE_SAMPLES {
-                samples.pop_front();
-            }
-        }
-        let Some(then) = samples.front().filter(|s| s.at_ns < now_ns) else { return [0.0; 4] };
-        #[expect(clippy::cast_precision_loss, reason = "rates for people")]
-        let per_s = |a: u64, b: u64| {
-            b.saturating_sub(a) as f64 * 1e9 / now_ns.saturating_sub(then.at_ns).max(1) as f64
-        };
-        [
-            per_s(then.packets, now.packets),
-            per_s(then.bytes, now.bytes),
-            per_s(then.flows, now.flows),
-            per_s(then.events, now.events),
-        ]
-    }
 }
 
 #[cfg(test)]
@@ -245,18 +201,5 @@ mod tests {
         assert_eq!(told.len(), 2);
         assert_eq!((told[0].name.as_str(), told[0].seen, told[0].lost), ("lan1", 6, 2));
         assert!(told[0].attached && !told[1].attached);
-    }
-
-    #[test]
-    fn rates_are_over_the_last_seconds_and_not_since_the_start() {
-        let shared = Shared::default();
-        assert_eq!(shared.rates(0), [0.0; 4]);
-        for second in 1..20_u64 {
-            shared.packets.add(if second < 10 { 1000 } else { 50 });
-            let [packets, ..] = shared.rates(second * 1_000_000_000);
-            if second == 19 {
-                assert!((packets - 50.0).abs() < 1.0, "{packets}");
-            }
-        }
     }
 }

@@ -161,8 +161,6 @@ impl Inner {
 
     pub(crate) fn status(&self) -> Status {
         let s = &self.shared;
-        let [packets_per_s, bytes_per_s, flows_per_s, events_per_s] =
-            s.rates(self.clock.monotonic_ns());
         let texts = s.texts().clone();
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let head = s.log_head.get();
@@ -193,10 +191,6 @@ impl Inner {
                 unparsed: s.unparsed.get(),
                 malformed: s.malformed.get(),
                 filtered: s.filtered.get(),
-                packets_per_s,
-                bytes_per_s,
-                flows_per_s,
-                events_per_s,
             },
             flows: Flows {
                 open: s.flows_open.get(),

@@ -1,7 +1,6 @@
 //! What the daemon tells of itself: one plain snapshot, made from counters whenever it is asked for.
 //!
-//! Every number is a total since the start unless its name says otherwise; a rate is over the last
-//! few seconds.
+//! Every number is a total since the start unless its name says otherwise; rates are the API's.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,10 +48,6 @@ pub struct Traffic {
     pub malformed: u64,
     /// Left out by the filter words.
     pub filtered: u64,
-    pub packets_per_s: f64,
-    pub bytes_per_s: f64,
-    pub flows_per_s: f64,
-    pub events_per_s: f64,
 }
 
 /// The flow table.

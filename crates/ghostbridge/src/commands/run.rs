@@ -58,7 +58,7 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
         }
     };
     tell_start(&daemon, &settings, &data);
-    notify.ready(&line(&daemon.status()));
+    notify.ready(&line(&daemon.status(), 0.0));
     let mut running = Running {
         daemon: &daemon,
         served: &served,
@@ -133,7 +133,8 @@ impl Running<'_> {
             since_status += tick;
             if since_status >= STATUS_EVERY {
                 since_status = Duration::ZERO;
-                self.notify.status(&line(&self.daemon.status()));
+                let rate = self.served.rates().packets_per_s;
+                self.notify.status(&line(&self.daemon.status(), rate));
             }
         }
     }
@@ -209,13 +210,12 @@ fn tell_start(daemon: &Daemon, settings: &Settings, data: &DataDir) {
 }
 
 /// The state in one line.
-fn line(status: &Status) -> String {
+fn line(status: &Status, packets_per_s: f64) -> String {
     let ports = status.ports.iter().filter(|port| port.attached).count() as u64;
     let lost = status.loss.ring_frames + status.loss.queue_packets + status.loss.log_packets;
     format!(
-        "{} tapped, {:.0} packets/s, {} open, {} logged, {lost} packets lost",
+        "{} tapped, {packets_per_s:.0} packets/s, {} open, {} logged, {lost} packets lost",
         counted(ports, "port"),
-        status.traffic.packets_per_s,
         counted(status.flows.open, "flow"),
         counted(status.log.events, "event"),
     )
