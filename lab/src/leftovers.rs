@@ -22,7 +22,7 @@ pub(crate) fn folder(purpose: &str, number: u32) -> PathBuf {
     std::env::temp_dir().join(format!("{}{number}-{purpose}", own_prefix()))
 }
 
-/// Removes the namespaces and folders of runs that are dead; how many there were.
+/// Removes the namespaces, file systems and folders of runs that are dead; how many there were.
 pub fn remove_leftovers() -> usize {
     let mut removed = 0;
     for name in names(&PathBuf::from("/run/netns")).filter(|name| is_dead(name)) {
@@ -31,7 +31,9 @@ pub fn remove_leftovers() -> usize {
     }
     let temporary = std::env::temp_dir();
     for name in names(&temporary).filter(|name| is_dead(name)) {
-        let _ = std::fs::remove_dir_all(temporary.join(name));
+        let folder = temporary.join(name);
+        crate::loop_fs::unmount_below(&folder);
+        let _ = std::fs::remove_dir_all(folder);
         removed += 1;
     }
     removed

@@ -25,9 +25,14 @@ pub fn missing_needs(tools: &[&str]) -> Option<String> {
 /// # Panics
 ///
 /// When `CI` is set, this is root, and something is missing.
-#[expect(clippy::print_stderr, reason = "a test that was left out must be seen to be")]
 pub fn skipped(tools: &[&str]) -> bool {
-    let Some(why) = missing_needs(tools) else { return false };
+    left_out(missing_needs(tools))
+}
+
+/// True, and told, where something is missing.
+#[expect(clippy::print_stderr, reason = "a test that was left out must be seen to be")]
+pub(crate) fn left_out(missing: Option<String>) -> bool {
+    let Some(why) = missing else { return false };
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let in_ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
     assert!(!(in_ci && rustix::process::geteuid().is_root()), "{test} can't run in CI: {why}");

@@ -27,6 +27,12 @@ const NETWORK: &[Needed] = &[
     ("iputils-ping", || have("ping")),
     ("ethtool", || have("ethtool")),
     ("util-linux", || have("nsenter")),
+    // File systems of a test's own, in images.
+    ("mount", || have("mount") && have("umount")),
+    ("btrfs-progs", || have("mkfs.btrfs") && have("btrfs")),
+    ("e2fsprogs", || have("mkfs.ext4")),
+    // Judges the size on disk.
+    ("btrfs-compsize", || have("compsize")),
     ("openvswitch-switch", || have("ovs-vswitchd") && have("ovsdb-server")),
     ("bpftool", || have("bpftool")),
     ("tcpdump", || have("tcpdump")),
