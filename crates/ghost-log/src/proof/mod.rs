@@ -2,10 +2,26 @@
 //!
 //! One hash a line serves both: the leaf is named by the next line (`ghost.prev`) and is a leaf of
 //! the tree. The chain proves order and bytes up to its last link but says nothing of its own end;
-//! a root from outside does.
+//! a root from outside does. In the order of use: the tree grows ([`Tree`]) and is kept in tiles
+//! ([`tile`]); its root is signed ([`key`], [`note`], [`checkpoint`]); a line is shown to belong to
+//! a root, and a root to continue another ([`inclusion`], [`consistency`], [`bundle`]).
+//!
+//! Not promised: what stands in a text that nobody signed is somebody's word; every parser here
+//! only says that it is well formed.
 //!
 //! **Invariant:** nothing here reads a file or a clock; whoever writes, verifies, replicates or
 //! simulates a log checks it with this very code.
+
+pub mod bundle;
+pub mod checkpoint;
+pub mod key;
+pub mod note;
+mod path;
+pub mod tile;
+
+pub use path::{
+    Nodes, ProofError, check_consistency, check_inclusion, consistency, frontier, inclusion, root,
+};
 
 use ghost_event::Digest;
 use sha2::block_api::compress256;
