@@ -23,6 +23,10 @@ pub trait Disk: Debug + Send + Sync {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder and all in it; no error where there is none. A crash may leave a part.
+    fn remove_tree(&self, path: &Path) -> io::Result<()>;
+    /// Gives a file a second name; fails where that is taken.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes `at` a symbolic link to `target`; no error where a link is there.
     fn link(&self, target: &Path, at: &Path) -> io::Result<()>;

@@ -1,4 +1,4 @@
-//! Clock and disk as arguments: the real ones, and seeded simulated ones.
+//! Clock, disk and randomness as arguments: the real ones, and seeded simulated ones.
 //!
 //! Whatever must be right after a power cut takes a [`Disk`]; whatever tells time takes a [`Clock`].
 //! The program hands in the real ones, tests the simulated ones, whose every surprise comes from a
@@ -8,10 +8,12 @@
 
 mod clock;
 mod disk;
+mod random;
 mod real;
 mod sim;
 
 pub use clock::{Clock, RealClock, SimClock};
 pub use disk::{Disk, File, Lock, Locked};
+pub use random::Random;
 pub use real::RealDisk;
 pub use sim::{Fault, SimDisk};

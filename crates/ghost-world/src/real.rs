@@ -56,6 +56,17 @@ impl Disk for RealDisk {
         fs::remove_file(path)
     }
 
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         fs::File::open(dir)?.sync_all()
     }
@@ -144,5 +155,20 @@ mod tests {
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o027, 0);
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o137, 0);
         assert!(RealDisk.create(&file).is_err());
+    }
+
+    #[test]
+    fn a_second_name_outlives_the_first_and_a_tree_goes_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, folder) = (dir.path().join("f"), dir.path().join("a/b"));
+        RealDisk.create_dirs(&folder).unwrap();
+        fs::write(&first, "x").unwrap();
+        RealDisk.hard_link(&first, &folder.join("g")).unwrap();
+        assert!(RealDisk.hard_link(&first, &folder.join("g")).is_err());
+        RealDisk.remove(&first).unwrap();
+        assert_eq!(fs::read(folder.join("g")).unwrap(), b"x");
+        RealDisk.remove_tree(&dir.path().join("a")).unwrap();
+        RealDisk.remove_tree(&dir.path().join("a")).unwrap();
+        assert!(RealDisk.list(dir.path()).unwrap().is_empty());
     }
 }
