@@ -37,6 +37,8 @@ pub enum LogError {
     UnknownShape { id: ShapeId },
     #[error("no line stands at byte {offset} of segment {segment}")]
     NoSuchLine { segment: Seq, offset: u64 },
+    #[error("not built yet: {what}")]
+    Unready { what: &'static str },
     #[error("line {seq} is not in this log, which begins at line {first}")]
     Gone { seq: Seq, first: Seq },
 }

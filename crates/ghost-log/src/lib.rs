@@ -11,6 +11,7 @@
 //!
 //! **Invariant:** one writer a log, held by a lock; readers take none.
 
+mod elements;
 mod error;
 mod head;
 mod imports;
@@ -20,10 +21,13 @@ pub mod proof;
 mod reader;
 mod recover;
 mod scan;
+mod segments;
 mod stats;
+mod tree_reader;
 mod verify;
 mod writer;
 
+pub use elements::{Element, ElementHead};
 pub use error::LogError;
 pub use head::Head;
 pub use imports::{ImportRecord, Imports};
@@ -31,6 +35,8 @@ pub use layout::Layout;
 pub use limits::LogConfig;
 pub use reader::{Line, Lines, LogReader, Position, is_event_of_import};
 pub use recover::{Cut, Recovery};
+pub use segments::{Retired, SegmentInfo};
 pub use stats::{LogStats, stats, stats_on};
+pub use tree_reader::TreeReader;
 pub use verify::{Damage, DamageKind, Proven, Verdict, VerifyOptions, verify, verify_on};
-pub use writer::{Appended, Log};
+pub use writer::{Appended, Log, Signed};

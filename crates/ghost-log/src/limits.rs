@@ -37,12 +37,18 @@ const _: () = assert!(SEGMENT_BYTES as usize >= 4 * LINE_BYTES_MAX, "a segment h
 const _: () = assert!(WAITING_BYTES_MAX >= WRITE_BYTES + 2 * LINE_BYTES_MAX);
 
 /// What an operator may set.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogConfig {
     /// Bytes of a segment.
     pub segment_bytes: u64,
     /// The name that a new log gets; one that exists keeps its own.
     pub log_id: [u8; 16],
+    /// Whose log it is, as its key's name begins: small letters, digits, dots and dashes; what else it
+    /// holds is left out. A log keeps the one of its first key.
+    pub identity: String,
+    /// Of which a key is made where the log has none: 32 bytes that nobody can guess. All zeros make
+    /// none, and the log stays without checkpoints.
+    pub key_seed: [u8; 32],
     /// The program and its version, as epoch lines tell it.
     pub program: String,
     /// Who holds the lock; `pid N`.
@@ -58,6 +64,8 @@ impl Default for LogConfig {
         LogConfig {
             segment_bytes: SEGMENT_BYTES,
             log_id: [0; 16],
+            identity: "localhost".to_owned(),
+            key_seed: [0; 32],
             program: concat!("ghostbridge ", env!("CARGO_PKG_VERSION")).to_owned(),
             holder: format!("pid {}", std::process::id()),
             bulk: false,
@@ -73,5 +81,19 @@ pub(crate) fn sync_delay_ns(prio: Priority) -> u64 {
         Priority::High => 100_000_000,
         Priority::Medium => 1_000_000_000,
         Priority::Low => 5_000_000_000,
+    }
+}
+
+impl std::fmt::Debug for LogConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The seed is a secret.
+        f.debug_struct("LogConfig")
+            .field("segment_bytes", &self.segment_bytes)
+            .field("identity", &self.identity)
+            .field("program", &self.program)
+            .field("holder", &self.holder)
+            .field("bulk", &self.bulk)
+            .field("accept_loss", &self.accept_loss)
+            .finish_non_exhaustive()
     }
 }

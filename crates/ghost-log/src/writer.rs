@@ -29,6 +29,10 @@ use crate::proof;
 use crate::reader::Position;
 use crate::recover::{self, Recovery, Remembered, Shapes};
 
+mod ledger;
+
+pub use ledger::Signed;
+
 /// An open log.
 #[derive(Debug)]
 pub struct Log {
