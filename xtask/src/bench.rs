@@ -32,6 +32,19 @@ struct Row {
     peer_value: Option<f64>,
 }
 
+impl Row {
+    /// A figure, and beside it the peer's name and figure where there is one.
+    fn new(name: &str, value: f64, unit: &str, peer: Option<(&str, f64)>) -> Row {
+        Row {
+            name: name.to_owned(),
+            value,
+            unit: unit.to_owned(),
+            peer: peer.map(|(name, _)| name.to_owned()),
+            peer_value: peer.map(|(_, value)| value),
+        }
+    }
+}
+
 /// A row joined with what is promised of it.
 #[derive(Debug)]
 struct Judged {

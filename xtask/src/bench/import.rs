@@ -50,22 +50,15 @@ pub(super) fn rows(file: Option<&str>) -> Outcome<Vec<Row>> {
         None => None,
     };
     let wall = median(&without_model);
-    let row = |name: &str, value, unit: &str, peer: Option<(&str, f64)>| Row {
-        name: name.to_owned(),
-        value,
-        unit: unit.to_owned(),
-        peer: peer.map(|(name, _)| name.to_owned()),
-        peer_value: peer.map(|(_, value)| value),
-    };
     let peer = |name, costs: &[Cost]| (!costs.is_empty()).then(|| (name, median(costs)));
     let peak = |costs: &[Cost]| costs.iter().map(|c| c.peak_mb).fold(0.0, f64::max);
     let peer_peak = (!theirs.is_empty()).then(|| ("ndpiReader -q", peak(&theirs)));
     let nfstream_peer = python.map(|cost| ("nfstream", cost.seconds));
     Ok(vec![
-        row("import", wall, "s", peer("ndpiReader -q", &theirs)),
-        row("import beside nfstream", wall, "s", nfstream_peer),
-        row("peak memory", peak(&ours), "MB", peer_peak),
-        row("full model, in the background", median(&model), "s", None),
+        Row::new("import", wall, "s", peer("ndpiReader -q", &theirs)),
+        Row::new("import beside nfstream", wall, "s", nfstream_peer),
+        Row::new("peak memory", peak(&ours), "MB", peer_peak),
+        Row::new("full model, in the background", median(&model), "s", None),
     ])
 }
 

@@ -53,13 +53,3 @@ pub(super) fn rows(only: Option<&str>) -> Outcome<Vec<Row>> {
     }
     Ok(rows)
 }
-
-fn row(name: &str, value: f64, unit: &str, peer: Option<(&str, f64)>) -> Row {
-    Row {
-        name: name.to_owned(),
-        value,
-        unit: unit.to_owned(),
-        peer: peer.map(|(name, _)| name.to_owned()),
-        peer_value: peer.map(|(_, value)| value),
-    }
-}

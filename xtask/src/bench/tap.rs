@@ -143,11 +143,11 @@ impl Measured {
         let rate = |design, size| self.rates.get(&(design, size)).map(|rates| median(rates));
         let ratios = RATIOS.iter().filter_map(|(name, ours, theirs, peer, size)| {
             let (ours, theirs) = (rate(*ours, *size)?, rate(*theirs, *size)?);
-            Some(row(name, ours, "Mpps", Some((peer, theirs))))
+            Some(Row::new(name, ours, "Mpps", Some((peer, theirs))))
         });
         let mut rows: Vec<Row> = ratios.collect();
         if let Some(direct) = rate(DIRECT, SHORT) {
-            rows.insert(0, row("veth_direct_64", direct, "Mpps", None));
+            rows.insert(0, Row::new("veth_direct_64", direct, "Mpps", None));
         }
         for ((name, size), accounts) in &self.accounts {
             rows.extend(account_rows(&format!("{name}_{}", size_name(*size)), accounts));
@@ -163,10 +163,10 @@ fn account_rows(name: &str, accounts: &[Account]) -> Vec<Row> {
     let unaccounted = accounts.iter().map(|a| a.received.abs_diff(a.seen + a.lost)).max();
     let unread = accounts.iter().map(Account::unread).max();
     vec![
-        row(&format!("{name}_unaccounted"), unaccounted.unwrap_or(0) as f64, "frames", None),
-        row(&format!("{name}_not_in_log"), unread.unwrap_or(0) as f64, "frames", None),
-        row(&format!("{name}_seen"), total(|a| a.seen), "frames", Some(("came in", received))),
-        row(
+        Row::new(&format!("{name}_unaccounted"), unaccounted.unwrap_or(0) as f64, "frames", None),
+        Row::new(&format!("{name}_not_in_log"), unread.unwrap_or(0) as f64, "frames", None),
+        Row::new(&format!("{name}_seen"), total(|a| a.seen), "frames", Some(("came in", received))),
+        Row::new(
             &format!("{name}_events"),
             total(|a| a.events),
             "events",
@@ -178,16 +178,6 @@ fn account_rows(name: &str, accounts: &[Account]) -> Vec<Row> {
 /// As frames are called: with the checksum that the kernel never sees.
 fn size_name(size: usize) -> String {
     if size == SHORT { "64".to_owned() } else { size.to_string() }
-}
-
-fn row(name: &str, value: f64, unit: &str, peer: Option<(&str, f64)>) -> Row {
-    Row {
-        name: name.to_owned(),
-        value,
-        unit: unit.to_owned(),
-        peer: peer.map(|(name, _)| name.to_owned()),
-        peer_value: peer.map(|(_, value)| value),
-    }
 }
 
 fn median(values: &[f64]) -> f64 {

@@ -6,7 +6,6 @@ use ghost_lab::Frame;
 use ghost_lab::generate::Traffic;
 
 use super::daemon::Daemon;
-use super::row;
 use super::stand::{Stand, TARGET_MAC};
 use crate::bench::Row;
 use crate::sh::Outcome;
@@ -39,7 +38,7 @@ pub(super) fn rows() -> Outcome<Vec<Row>> {
     let at = |part: usize| times.get((times.len() * part / 100).min(times.len() - 1)).copied();
     let (Some(p50), Some(p99)) = (at(50), at(99)) else { return Err("no trial".into()) };
     eprintln!("  {} trials: p50 {p50:.0} ms, p99 {p99:.0} ms", times.len());
-    Ok(vec![row("findable_p99", p99, "ms", Some(("p50", p50)))])
+    Ok(vec![Row::new("findable_p99", p99, "ms", Some(("p50", p50)))])
 }
 
 /// Milliseconds of each trial.

@@ -6,8 +6,8 @@ use ghost_lab::Frame;
 use ghost_lab::generate::{Load, Traffic};
 
 use super::daemon::Daemon;
+use super::log;
 use super::stand::{Stand, TARGET_MAC};
-use super::{log, row};
 use crate::bench::Row;
 use crate::sh::Outcome;
 
@@ -44,17 +44,22 @@ pub(super) fn rows() -> Outcome<Vec<Row>> {
     let flood = came_in - asked;
     let told = held.packets + held.gap_packets;
     Ok(vec![
-        row("flood_forwarding", rate, "packets/s", Some(("the same bridge bare", bare))),
-        row("flood_memory", peak, "MB", None),
-        row("flood_log", held.bytes as f64 / 1e6, "MB", Some(("packets", flood as f64))),
-        row("flood_untold", flood.abs_diff(told) as f64, "packets", Some(("told", told as f64))),
-        row(
+        Row::new("flood_forwarding", rate, "packets/s", Some(("the same bridge bare", bare))),
+        Row::new("flood_memory", peak, "MB", None),
+        Row::new("flood_log", held.bytes as f64 / 1e6, "MB", Some(("packets", flood as f64))),
+        Row::new(
+            "flood_untold",
+            flood.abs_diff(told) as f64,
+            "packets",
+            Some(("told", told as f64)),
+        ),
+        Row::new(
             "flood_miscounted",
             held.flows.abs_diff(held.packets) as f64,
             "flows",
             Some(("folded records", held.folded_events as f64)),
         ),
-        row("flood_names_lost", asked.saturating_sub(names) as f64, "names", None),
+        Row::new("flood_names_lost", asked.saturating_sub(names) as f64, "names", None),
     ])
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use ghost_lab::generate::Traffic;
 
 use super::daemon::Daemon;
-use super::row;
 use super::stand::Stand;
 use crate::bench::Row;
 use crate::sh::Outcome;
@@ -39,7 +38,7 @@ pub(super) fn memory_200k() -> Outcome<Vec<Row>> {
     if open < u64::from(FLOWS) {
         return Err(format!("memory_200k: only {open} flows are open"));
     }
-    Ok(vec![row("memory_200k", peak, "MB", Some(("flows open", open as f64)))])
+    Ok(vec![Row::new("memory_200k", peak, "MB", Some(("flows open", open as f64)))])
 }
 
 /// Share of a processor on a bridge where nothing happens.
@@ -55,5 +54,5 @@ pub(super) fn idle() -> Outcome<Vec<Row>> {
     let (now, _) = daemon.memory_mb()?;
     eprintln!("  {used:.2} s of a processor in {} s; {now:.0} MB", QUIET.as_secs());
     daemon.end()?;
-    Ok(vec![row("idle", share, "% of a core", None)])
+    Ok(vec![Row::new("idle", share, "% of a core", None)])
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use ghost_lab::generate::Traffic;
 
 use super::daemon::Daemon;
+use super::log;
 use super::stand::Stand;
-use super::{log, row};
 use crate::bench::Row;
 use crate::sh::Outcome;
 
@@ -133,8 +133,8 @@ fn carried(load: Load) -> Outcome<Vec<Row>> {
     let lost = seen.lost + dropped;
     let events = if load.per_packet { held.packet_events } else { held.flow_events };
     let mut rows = vec![
-        row(load.name, lost as f64, "packets lost", Some(("events read back", events as f64))),
-        row(
+        Row::new(load.name, lost as f64, "packets lost", Some(("events read back", events as f64))),
+        Row::new(
             &format!("{} processor", load.name),
             100.0 * used / sent.seconds,
             "% of a core",
@@ -157,7 +157,7 @@ fn growth(memory: &[(Duration, f64)], peak: f64) -> Row {
     };
     let minute = Duration::from_secs(60);
     let (early, late) = (mean(minute, 2 * minute), mean(end.saturating_sub(minute), end));
-    row("soak growth", late - early, "MB", Some(("peak", peak)))
+    Row::new("soak growth", late - early, "MB", Some(("peak", peak)))
 }
 
 /// For work on the benchmark itself a run may be made shorter; the time is told in the row's talk.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::rig::{Mode, Rig, Switch};
-use super::{Row, median, rate, row};
+use super::{Row, median, rate};
 use crate::sh::Outcome;
 
 type Part = fn(usize) -> Outcome<Vec<Row>>;
@@ -43,8 +43,13 @@ fn tcp(rounds: usize) -> Outcome<Vec<Row>> {
     }
     let bare = median(&bare);
     Ok(vec![
-        row("ghost_bridge_tcp", median(&ghost), "Gbit/s", Some(("the same bridge bare", bare))),
-        row("inline_tcp", median(&inline), "Gbit/s", Some(("Linux bridge, nf off", bare))),
+        Row::new(
+            "ghost_bridge_tcp",
+            median(&ghost),
+            "Gbit/s",
+            Some(("the same bridge bare", bare)),
+        ),
+        Row::new("inline_tcp", median(&inline), "Gbit/s", Some(("Linux bridge, nf off", bare))),
     ])
 }
 
@@ -83,8 +88,8 @@ fn ping(rounds: usize) -> Outcome<Vec<Row>> {
     }
     let bare = median(&bare);
     Ok(vec![
-        row("ping_p99_ghost", median(&ghost), "us", Some(("the same bridge bare", bare))),
-        row("ping_p99_inline", median(&inline), "us", Some(("Linux bridge, nf off", bare))),
+        Row::new("ping_p99_ghost", median(&ghost), "us", Some(("the same bridge bare", bare))),
+        Row::new("ping_p99_inline", median(&inline), "us", Some(("Linux bridge, nf off", bare))),
     ])
 }
 
@@ -115,7 +120,7 @@ fn kill(rounds: usize) -> Outcome<Vec<Row>> {
             lost = lost.max(now);
         }
         let sent = ("sent", KILL_FRAMES as f64);
-        rows.push(row(name, lost as f64, "frames", Some(sent)));
+        rows.push(Row::new(name, lost as f64, "frames", Some(sent)));
     }
     Ok(rows)
 }
