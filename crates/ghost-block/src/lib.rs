@@ -1,4 +1,41 @@
 //! The log to sealed blocks: read-only snapshots with a signed checkpoint and a manifest.
 //!
+//! In the order of a block's life: a [`Trigger`] says when one is due ([`Strategy`]); the
+//! [`Sealer`] signs the log's durable end, writes the [`Manifest`], and has a [`Volume`] freeze the
+//! log under its [`BlockName`]; [`retain`] decides what is given up when, so that the disk's cap
+//! holds; [`list`], [`diff`] and [`restore`] read blocks. Volumes: a btrfs subvolume, a plain
+//! folder, either of them behind the [`helper`] that keeps the capability, and a simulated one in
+//! the tests.
+//!
+//! Promised: a block that has its name is whole, read-only and durable; its checkpoint is signed
+//! for exactly the lines in it; a number is never given to two blocks. Not promised: that whoever
+//! may write the log could not write a block: only a checkpoint kept elsewhere shows that.
+//!
 //! **Invariant:** a block holds only durable lines, and the log that it holds is never unchanged
 //! since the block before.
+
+mod diff;
+mod error;
+mod folder;
+pub mod helper;
+mod list;
+mod manifest;
+mod name;
+mod restore;
+pub mod retain;
+mod sealer;
+mod strategy;
+mod volume;
+
+pub use diff::{Diff, diff};
+pub use error::BlockError;
+pub use list::{Listed, list, manifest_of, path_of};
+pub use manifest::{Lost, Manifest, Parent, Reason};
+pub use name::{BlockName, NotAName};
+pub use restore::{Restored, Target, restore};
+pub use retain::{Cap, Keep};
+pub use sealer::{Block, SealFacts, SealRecovery, Sealer, Tended};
+pub use strategy::{Strategy, Trigger};
+pub use volume::{
+    Made, SendOptions, Usage, Volume, VolumeKind, Whole, is_btrfs, make_subvolumes, open_volume,
+};
