@@ -25,9 +25,10 @@ pub struct RemoteVolume {
 }
 
 impl RemoteVolume {
-    /// Takes a connected SOCK_SEQPACKET socket and greets.
-    pub fn connect(socket: OwnedFd) -> Result<RemoteVolume, BlockError> {
-        let _ = socket;
+    /// Takes a connected SOCK_SEQPACKET socket and greets. What takes no capability is done here, at
+    /// `data`; the rest is asked for.
+    pub fn connect(socket: OwnedFd, data: &Path) -> Result<RemoteVolume, BlockError> {
+        let _ = (socket, data);
         Err(BlockError::Refused("the block helper is not built yet".to_owned()))
     }
 }
