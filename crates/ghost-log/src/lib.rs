@@ -38,5 +38,7 @@ pub use recover::{Cut, Recovery};
 pub use segments::{Retired, SegmentInfo};
 pub use stats::{LogStats, stats, stats_on};
 pub use tree_reader::TreeReader;
-pub use verify::{Damage, DamageKind, Proven, Verdict, VerifyOptions, verify, verify_on};
+pub use verify::{
+    Against, Damage, DamageKind, Proven, Verdict, VerifyOptions, verify, verify_at, verify_on,
+};
 pub use writer::{Appended, Log, Signed};

@@ -305,7 +305,7 @@ fn what_the_chain_alone_cannot_prove_the_head_does() {
     let state = Path::new(DATA).join("state/head");
     let kept = sim.bytes(&state).unwrap();
     sim.remove(&state).unwrap();
-    let options = VerifyOptions { against: Some(head), without_state: false };
+    let options = VerifyOptions { against: Some(head.into()), ..VerifyOptions::default() };
     let found = verify_on(&disk_of(&sim), Path::new(DATA), &options).unwrap();
     assert_eq!(found.damage.unwrap().kind, DamageKind::CutOff { expected: head.seq });
     // A start does not pass over lost lines either, unless it is told to.
@@ -324,7 +324,11 @@ fn a_given_head_proves_the_whole_log() {
     let sim = made(60);
     let head = verdict(&sim).head;
     let against = |head| {
-        let options = VerifyOptions { against: Some(head), without_state: true };
+        let options = VerifyOptions {
+            against: Some(Head::into(head)),
+            without_state: true,
+            ..VerifyOptions::default()
+        };
         verify_on(&disk_of(&sim), Path::new(DATA), &options).unwrap()
     };
     assert_eq!(against(head).proven, Proven::ByGivenHead);

@@ -30,9 +30,13 @@ const HEAD: &str =
 
 #[test]
 fn a_log_of_version_1_verifies_to_its_head() {
-    let against = Head::parse(HEAD);
-    assert!(against.is_some());
-    let verdict = verify(&fixture(), &VerifyOptions { against, without_state: true }).unwrap();
+    let head = Head::parse(HEAD).unwrap();
+    let options = VerifyOptions {
+        against: Some(head.into()),
+        without_state: true,
+        ..VerifyOptions::default()
+    };
+    let verdict = verify(&fixture(), &options).unwrap();
     assert!(verdict.ok(), "{verdict}");
     assert_eq!(verdict.proven, Proven::ByGivenHead);
     assert_eq!((verdict.first_seq, verdict.epoch, verdict.segments), (1, 2, 3));

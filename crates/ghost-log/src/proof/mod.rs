@@ -124,11 +124,18 @@ impl Tree {
 
     /// Takes in the next leaf: one node hash on average.
     pub fn push(&mut self, leaf: Digest) {
+        self.push_with(leaf, |_, _, _| {});
+    }
+
+    /// The same, and tells each subtree of two leaves and more that this one completes: its level
+    /// (2^level leaves), its index on that level, its root; smallest first. What tiles are made of.
+    pub fn push_with(&mut self, leaf: Digest, mut complete: impl FnMut(u32, u64, &Digest)) {
         let mut top = leaf;
         // Each trailing one-bit of the size is a full subtree that this leaf completes.
-        for _ in 0..self.size.trailing_ones() {
+        for level in 1..=self.size.trailing_ones() {
             let Some(left) = self.frontier.pop() else { break };
             top = node(&left, &top);
+            complete(level, self.size.checked_shr(level).unwrap_or(0), &top);
         }
         self.frontier.push(top);
         self.size += 1;

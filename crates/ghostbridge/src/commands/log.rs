@@ -30,6 +30,7 @@ fn verify(place: &Place, against: Option<String>, output: VerdictFormat) -> Resu
         })?),
     };
     let data = place.data_with_log()?;
+    let against = against.map(Into::into);
     let options = VerifyOptions { against, ..VerifyOptions::default() };
     let verdict = store::verify(data.root(), &options).map_err(Failed::caused)?;
     match output {

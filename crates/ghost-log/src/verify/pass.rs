@@ -1,155 +1,23 @@
-//! Whether a log is still what was written: every line, in order, unaltered.
+//! The one pass: each line hashed, and compared with what the next one says of it.
 //!
-//! One pass hashes each line and compares it with what the next line says of it. Where that breaks,
-//! the rest of the log is asked what happened, so that each damage has a name, a line and a byte.
-//!
-//! What a chain cannot prove is said: the last line is named by none, and a log cut between two
-//! lines is a shorter, valid chain. The writer's own `state/head`, or a head from outside, closes
-//! that; against somebody who rewrote log and state together only one from outside helps.
+//! Where that breaks, the rest of the log is asked what happened, so that each damage has a name, a
+//! line and a byte.
 
-use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use ghost_event::line::{Note, Tail, View};
 use ghost_event::{Digest, Seq};
-use ghost_world::{Disk, File, RealDisk};
+use ghost_world::{Disk, File};
 
+use super::damage::{Damage, DamageKind};
+use super::{Against, Proven, Verdict, VerifyOptions};
 use crate::error::LogError;
 use crate::head::Head;
 use crate::layout::Layout;
 use crate::proof;
 use crate::recover::{continues, sealed};
 use crate::scan::{self, Piece, Scanner};
-
-/// What verification goes by beside the log itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct VerifyOptions {
-    /// A head from outside (`--against SEQ:LEAF`).
-    pub against: Option<Head>,
-    /// Passes over `state/head`, as for a copy of another machine's log.
-    pub without_state: bool,
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Verdict {
-    /// The oldest line that is left; above 1, older segments are gone. 0 in an empty log.
-    pub first_seq: Seq,
-    /// The last right line.
-    pub head: Head,
-    pub lines: u64,
-    pub bytes: u64,
-    pub segments: u64,
-    /// Empty where no line tells it.
-    pub log_id: String,
-    /// The newest epoch.
-    pub epoch: u64,
-    pub proven: Proven,
-    /// The first damage; `None` means that all is well.
-    pub damage: Option<Damage>,
-}
-
-/// How far the proof goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Proven {
-    #[default]
-    Nothing,
-    /// By the chain, to the last line but one; the last one is whole JSON, no more is known of it.
-    ButLast,
-    /// To the last line, which the writer's own `state/head` names.
-    ByState,
-    /// To the last line, which the given head names.
-    ByGivenHead,
-}
-
-/// Where and how a log is damaged.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Damage {
-    pub kind: DamageKind,
-    /// The line that is wrong, or should stand here.
-    pub seq: Seq,
-    /// Its segment's first line.
-    pub segment: Seq,
-    /// Counted in the segment from 1; 0 where it was not counted.
-    pub line: u64,
-    /// Where in the segment the wrong line begins.
-    pub byte: u64,
-}
-
-/// Kinds of damage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum DamageKind {
-    /// The line is not the one that was hashed.
-    #[default]
-    Altered,
-    /// Lines are missing.
-    Dropped { from: Seq, to: Seq },
-    /// Two lines have changed places.
-    Swapped { first: Seq, second: Seq },
-    /// A line continues line `parent`, which another line continues already.
-    Forked { parent: Seq },
-    /// An epoch continues a line that is not in this log.
-    ForeignParent { parent: Seq },
-    /// A line of another log.
-    ForeignLog,
-    /// The same line stands twice.
-    Repeated,
-    /// The line is no line of a log.
-    Malformed,
-    /// The active segment ends in something that is no whole line; where lines up to `durable` had
-    /// been made durable, more than the unfinished was lost.
-    TornTail { bytes: u64, durable: Option<Seq> },
-    /// The file's name says another first line.
-    Misnamed,
-    /// The log ends before a line that had been made durable.
-    CutOff { expected: Seq },
-}
-
-impl Verdict {
-    #[must_use]
-    pub fn ok(&self) -> bool {
-        self.damage.is_none()
-    }
-}
-
-/// Verifies the log under the data folder.
-pub fn verify(data: &Path, options: &VerifyOptions) -> Result<Verdict, LogError> {
-    verify_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), data, options)
-}
-
-/// The same on any disk.
-pub fn verify_on(
-    disk: &Arc<dyn Disk>,
-    data: &Path,
-    options: &VerifyOptions,
-) -> Result<Verdict, LogError> {
-    let layout = Layout::new(data);
-    let state = if options.without_state {
-        None
-    } else {
-        disk.open_read(&layout.head()).ok().and_then(|f| Head::read(&*f)).filter(|h| h.seq > 0)
-    };
-    let mut pass = Pass {
-        disk,
-        verdict: Verdict::default(),
-        heads: [options.against, state],
-        before: None,
-        last: Vec::new(),
-    };
-    let segments = segments(disk, &layout)?;
-    for (i, segment) in segments.iter().enumerate() {
-        let is_last = i + 1 == segments.len();
-        pass.verdict.segments += 1;
-        if pass.segment(segment, is_last, &segments)? {
-            break;
-        }
-    }
-    pass.end(&segments);
-    Ok(pass.verdict)
-}
 
 /// One file of the log.
 #[derive(Debug, Clone)]
@@ -182,7 +50,7 @@ struct Place {
     byte: u64,
 }
 
-struct Pass<'a> {
+pub(super) struct Pass<'a> {
     disk: &'a Arc<dyn Disk>,
     verdict: Verdict,
     /// From outside, and the writer's own.
@@ -193,7 +61,41 @@ struct Pass<'a> {
     last: Vec<u8>,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    /// Reads the log to its end, or to its first damage.
+    pub(super) fn run(
+        disk: &'a Arc<dyn Disk>,
+        layout: &Layout,
+        options: &VerifyOptions,
+    ) -> Result<Verdict, LogError> {
+        let state = if options.without_state {
+            None
+        } else {
+            disk.open_read(&layout.head()).ok().and_then(|f| Head::read(&*f)).filter(|h| h.seq > 0)
+        };
+        let given = match &options.against {
+            Some(Against::Head(head)) => Some(*head),
+            _ => None,
+        };
+        let mut pass = Pass {
+            disk,
+            verdict: Verdict::default(),
+            heads: [given, state],
+            before: None,
+            last: Vec::new(),
+        };
+        let segments = segments(disk, layout)?;
+        for (i, segment) in segments.iter().enumerate() {
+            let is_last = i + 1 == segments.len();
+            pass.verdict.segments += 1;
+            if pass.segment(segment, is_last, &segments)? {
+                break;
+            }
+        }
+        pass.end(&segments);
+        Ok(pass.verdict)
+    }
+
     fn open(&self, segment: &Segment, from: u64) -> Result<Scanner, LogError> {
         let file: Box<dyn File> =
             self.disk.open_read(&segment.path).map_err(LogError::io("open", &segment.path))?;
@@ -500,95 +402,4 @@ impl Place {
 /// Two digests of different lines agree in hardly any byte.
 fn close(a: &Digest, b: &Digest) -> bool {
     a.0.iter().zip(&b.0).filter(|(a, b)| a != b).count() <= 16
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Damage { kind, seq, segment, line, byte } = self;
-        match kind {
-            DamageKind::Altered => {
-                write!(f, "altered: line {seq} is not the line that was written")
-            }
-            DamageKind::Dropped { from, to } if from == to => {
-                write!(f, "dropped: line {from} is missing")
-            }
-            DamageKind::Dropped { from, to } => {
-                write!(f, "dropped: lines {from} to {to} are missing")
-            }
-            DamageKind::Swapped { first, second } => {
-                write!(f, "swapped: line {second} stands in the place of line {first}")
-            }
-            DamageKind::Forked { parent } => {
-                write!(
-                    f,
-                    "forked: line {seq} continues line {parent}, as another line does already"
-                )
-            }
-            DamageKind::ForeignParent { parent } => write!(
-                f,
-                "forked: line {seq} says that it continues a line {parent} that is not in this log"
-            ),
-            DamageKind::ForeignLog => write!(f, "foreign: line {seq} belongs to another log"),
-            DamageKind::Repeated => write!(f, "repeated: line {seq} stands here once more"),
-            DamageKind::Malformed => {
-                write!(f, "malformed: what stands where line {seq} should is no line of a log")
-            }
-            DamageKind::TornTail { bytes, durable: None } => write!(
-                f,
-                "torn tail: {bytes} bytes after line {} were never finished; the next start cuts them",
-                seq.saturating_sub(1)
-            ),
-            DamageKind::TornTail { bytes, durable: Some(durable) } => write!(
-                f,
-                "torn tail: {bytes} bytes after line {} are no whole line, but line {durable} had \
-                 been made durable",
-                seq.saturating_sub(1)
-            ),
-            DamageKind::Misnamed => {
-                write!(f, "misnamed: the segment begins with line {seq}, and its name says another")
-            }
-            DamageKind::CutOff { expected } => write!(
-                f,
-                "cut off: the log ends before line {seq}, but line {expected} had been made durable"
-            ),
-        }?;
-        write!(f, " (segment {segment}, ")?;
-        if *line > 0 {
-            write!(f, "its line {line}, ")?;
-        }
-        write!(f, "byte {byte})")
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(damage) = &self.damage {
-            return write!(f, "{damage}");
-        }
-        if self.lines == 0 {
-            return f.write_str("an empty log");
-        }
-        write!(
-            f,
-            "{} lines, {} to {}, in {} segment{}: each continues the one before",
-            self.lines,
-            self.first_seq,
-            self.head.seq,
-            self.segments,
-            if self.segments == 1 { "" } else { "s" }
-        )?;
-        if self.first_seq > 1 {
-            write!(f, "; begins at line {}, older segments are not here", self.first_seq)?;
-        }
-        match self.proven {
-            Proven::Nothing => Ok(()),
-            Proven::ButLast => write!(
-                f,
-                "; proven to line {}, of the last line only that it is whole (no head to compare)",
-                self.head.seq.saturating_sub(1)
-            ),
-            Proven::ByState => f.write_str("; the end is the one that the writer kept"),
-            Proven::ByGivenHead => f.write_str("; the end is the one that was given"),
-        }
-    }
 }
