@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ghost_event::line::{
-    self, EpochNote, GapNote, ImportNote, ImportState, LINE_BYTES_MAX, LineKind, Note,
-    RecoveredNote, SegmentNote, ShapeLine, Source, Tail, View, hidden,
+    self, BlockNote, ElementNote, EpochNote, GapNote, ImportNote, ImportState, KeyNote,
+    LINE_BYTES_MAX, LineKind, Note, RecoveredNote, RetiredNote, SegmentNote, ShapeLine, Source,
+    Tail, View, hidden,
 };
 use ghost_event::{
     AppBy, Behaviours, Digest, EndReason, Features, Folded, MacAddr, Names, Party, Port, Priority,
@@ -330,12 +331,14 @@ fn notes_are_read_as_they_were_written() {
             parent_leaf: Digest([1; 32]),
             program: "ghostbridge 0.1.0".into(),
             boot: hostile.into(),
+            key: "0123abcd".into(),
         }),
         Note::Segment(SegmentNote {
             log: "00ff".into(),
             epoch: 3,
             parent_seq: 8,
             parent_leaf: Digest([2; 32]),
+            key: "0123abcd".into(),
         }),
         Note::Import(ImportNote {
             state: ImportState::End,
@@ -364,6 +367,26 @@ fn notes_are_read_as_they_were_written() {
             packets: 1,
             bytes: 2,
             events: 3,
+        }),
+        Note::Key(KeyNote {
+            key: "a/ghostbridge/00ff+0123abcd+AQ==".into(),
+            by: "4567cdef".into(),
+            signature: "c2ln".into(),
+        }),
+        Note::Retired(RetiredNote { first_seq: 7, segments: 2, bytes: 3 }),
+        Note::Block(BlockNote {
+            action: "sealed".into(),
+            block: 4,
+            size: 5,
+            root: Digest([3; 32]),
+            reason: hostile.into(),
+        }),
+        Note::Element(ElementNote {
+            id: format!("bridge:{hostile}").into(),
+            kind: "bridge".into(),
+            height: 6,
+            seq: 9,
+            leaf: Digest([4; 32]),
         }),
     ];
     for note in notes {

@@ -183,6 +183,7 @@ impl Log {
             parent_leaf: parent.leaf,
             program: program.into(),
             boot: boot.into(),
+            key: "".into(),
         }));
         if let Some(cut) = &recovery.cut {
             let kept = cut.kept.as_ref().and_then(|p| p.file_name()).and_then(|n| n.to_str());
@@ -494,6 +495,7 @@ impl Log {
             epoch,
             parent_seq: parent.seq,
             parent_leaf: parent.leaf,
+            key: "".into(),
         }));
     }
 

@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** a body is a pure function of its arguments; a line can be made again byte by byte.
 
+mod change;
 mod flow;
 mod names;
 mod note;
@@ -20,9 +21,11 @@ mod text;
 mod view;
 mod walk;
 
+pub use change::{CHANGE_FACTS_MAX, Change, FACT_BYTES_MAX, Fact, change_body};
 pub use flow::{Source, flow_body, flow_id};
 pub use note::{
-    EpochNote, GapNote, ImportNote, ImportState, Note, RecoveredNote, SegmentNote, note_body,
+    BlockNote, ElementNote, EpochNote, GapNote, ImportNote, ImportState, KeyNote, Note,
+    RecoveredNote, RetiredNote, SegmentNote, element_part, note_body,
 };
 pub use packet::{PacketEvent, PacketGlance, packet_body};
 pub use proto::proto_name;
@@ -30,8 +33,8 @@ pub use shape::{ShapeLine, shape_body};
 pub use tail::{TAIL_BYTES_MAX, Tail, close};
 pub use text::hidden;
 pub use view::{
-    Ether, FlowPart, Ghost, LineKind, Name, PacketPart, ShapePart, Spread, TcpPart, TunnelPart,
-    View, ViewError,
+    ChangePart, ElementLink, Ether, FlowPart, Ghost, LineKind, Name, PacketPart, ShapePart, Spread,
+    TcpPart, TunnelPart, View, ViewError,
 };
 
 /// The version that this code writes; it reads this and every earlier one.

@@ -19,6 +19,8 @@ pub struct EpochNote<'a> {
     pub program: Cow<'a, str>,
     /// The machine's boot, where it tells one.
     pub boot: Cow<'a, str>,
+    /// The key that signs, 8 hexadecimal digits, where an earlier line told it.
+    pub key: Cow<'a, str>,
 }
 
 /// The first line of a segment that continues another.
@@ -29,6 +31,52 @@ pub struct SegmentNote<'a> {
     /// The last line of the segment before.
     pub parent_seq: Seq,
     pub parent_leaf: Digest,
+    /// The key that signs, 8 hexadecimal digits; empty where there is none.
+    pub key: Cow<'a, str>,
+}
+
+/// From here on this key signs the log's checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyNote<'a> {
+    /// `<name>+<key id>+<base64>`.
+    pub key: Cow<'a, str>,
+    /// The id of the key that it follows; empty where none authorised it.
+    pub by: Cow<'a, str>,
+    /// Of that key, base64.
+    pub signature: Cow<'a, str>,
+}
+
+/// The oldest segments are removed after this line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetiredNote {
+    /// The oldest line that is kept.
+    pub first_seq: Seq,
+    pub segments: u64,
+    pub bytes: u64,
+}
+
+/// What became of a block.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BlockNote<'a> {
+    /// `sealed`, `deleted`, `restored`, …
+    pub action: Cow<'a, str>,
+    pub block: u64,
+    /// Lines that its checkpoint covers.
+    pub size: u64,
+    pub root: Digest,
+    /// Why; a closed word.
+    pub reason: Cow<'a, str>,
+}
+
+/// The newest line of an element's chain, stated again for the segment that goes on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ElementNote<'a> {
+    pub id: Cow<'a, str>,
+    /// `bridge`, `port`, …
+    pub kind: Cow<'a, str>,
+    pub height: u64,
+    pub seq: Seq,
+    pub leaf: Digest,
 }
 
 /// How far an import came.
@@ -97,6 +145,10 @@ pub enum Note<'a> {
     Import(ImportNote<'a>),
     Recovered(RecoveredNote<'a>),
     Gap(GapNote<'a>),
+    Key(KeyNote<'a>),
+    Retired(RetiredNote),
+    Block(BlockNote<'a>),
+    Element(ElementNote<'a>),
 }
 
 impl ImportState {
@@ -112,7 +164,7 @@ impl ImportState {
 }
 
 impl Note<'_> {
-    /// The `event_type`, and the key under `ghost`.
+    /// The `event_type`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -121,15 +173,27 @@ impl Note<'_> {
             Note::Import(_) => "import",
             Note::Recovered(_) => "recovered",
             Note::Gap(_) => "gap",
+            Note::Key(_) => "key",
+            Note::Retired(_) => "retired",
+            Note::Block(_) => "block",
+            Note::Element(_) => "element",
         }
+    }
+
+    /// The key under `ghost`: `ghost.element` is an event's place in its element's chain.
+    fn key(&self) -> &'static str {
+        if let Note::Element(_) = self { "head" } else { self.kind() }
     }
 
     /// How soon it must be durable.
     #[must_use]
     pub fn priority(&self) -> Priority {
         match self {
-            Note::Epoch(_) | Note::Recovered(_) => Priority::High,
-            Note::Segment(_) | Note::Import(_) | Note::Gap(_) => Priority::Medium,
+            Note::Epoch(_) | Note::Recovered(_) | Note::Key(_) => Priority::High,
+            Note::Segment(_) | Note::Import(_) | Note::Gap(_) | Note::Retired(_) => {
+                Priority::Medium
+            }
+            Note::Block(_) | Note::Element(_) => Priority::Low,
         }
     }
 }
@@ -143,7 +207,7 @@ pub fn note_body(out: &mut Vec<u8>, at: Timestamp, note: &Note<'_>) {
     out.extend_from_slice(b"{\"v\":");
     text::number(out, FORMAT_VERSION);
     text::word(out, "prio", note.priority().name());
-    text::key(out, note.kind());
+    text::key(out, note.key());
     out.push(b'{');
     match note {
         Note::Epoch(n) => {
@@ -152,11 +216,13 @@ pub fn note_body(out: &mut Vec<u8>, at: Timestamp, note: &Note<'_>) {
             parent(out, n.parent_seq, &n.parent_leaf);
             text::field(out, "program", &n.program);
             text::field(out, "boot", &n.boot);
+            text::field(out, "key", &n.key);
         }
         Note::Segment(n) => {
             text::field(out, "log", &n.log);
             text::count(out, "epoch", n.epoch);
             parent(out, n.parent_seq, &n.parent_leaf);
+            text::field(out, "key", &n.key);
         }
         Note::Import(n) => {
             text::word(out, "state", n.state.name());
@@ -189,15 +255,55 @@ pub fn note_body(out: &mut Vec<u8>, at: Timestamp, note: &Note<'_>) {
             text::count(out, "bytes", n.bytes);
             text::count(out, "events", n.events);
         }
+        Note::Key(n) => {
+            text::field(out, "key", &n.key);
+            text::field(out, "by", &n.by);
+            text::field(out, "signature", &n.signature);
+        }
+        Note::Retired(n) => {
+            text::count(out, "first_seq", n.first_seq);
+            text::count(out, "segments", n.segments);
+            text::count(out, "bytes", n.bytes);
+        }
+        Note::Block(n) => {
+            text::field(out, "action", &n.action);
+            text::count(out, "block", n.block);
+            text::count(out, "size", n.size);
+            digest(out, "root", &n.root);
+            text::field(out, "reason", &n.reason);
+        }
+        Note::Element(n) => {
+            text::field(out, "id", &n.id);
+            text::field(out, "type", &n.kind);
+            text::count(out, "height", n.height);
+            text::count(out, "seq", n.seq);
+            digest(out, "leaf", &n.leaf);
+        }
     }
     out.push(b'}');
+}
+
+/// Appends what places an event in its element's chain, to a body that is open in `ghost`. `prev` is
+/// the leaf of the element's line before, zeros at height 1.
+pub fn element_part(out: &mut Vec<u8>, id: &str, kind: &str, height: u64, prev: &Digest) {
+    text::key(out, "element");
+    out.push(b'{');
+    text::field(out, "id", id);
+    text::field(out, "type", kind);
+    text::count(out, "height", height);
+    digest(out, "prev", prev);
+    out.push(b'}');
+}
+
+fn digest(out: &mut Vec<u8>, name: &str, digest: &Digest) {
+    text::key(out, name);
+    out.push(b'"');
+    out.extend_from_slice(&digest.hex());
+    out.push(b'"');
 }
 
 fn parent(out: &mut Vec<u8>, seq: Seq, leaf: &Digest) {
     text::key(out, "parent_seq");
     text::number(out, seq);
-    text::key(out, "parent_leaf");
-    out.push(b'"');
-    out.extend_from_slice(&leaf.hex());
-    out.push(b'"');
+    digest(out, "parent_leaf", leaf);
 }

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::change::Fact;
 use super::note::Note;
 use super::walk;
 use crate::{
@@ -70,6 +71,11 @@ pub(super) const GHOST_KEYS: &[&str] = &[
     "why",
     "element",
     "alert",
+    "change",
+    "head",
+    "key",
+    "retired",
+    "block",
 ];
 
 /// What a line is about, by its `event_type`.
@@ -83,6 +89,13 @@ pub enum LineKind {
     Import,
     Recovered,
     Gap,
+    Key,
+    Retired,
+    Block,
+    /// The newest line of an element's chain, stated again.
+    Element,
+    /// An event about an element.
+    Change,
     /// Of a later version, or not ours.
     #[default]
     Other,
@@ -118,6 +131,8 @@ pub struct View<'a> {
     pub packet: Option<PacketPart<'a>>,
     /// Of a shape line.
     pub shape: Option<ShapePart<'a>>,
+    /// Of a change line.
+    pub change: Option<ChangePart<'a>>,
     /// Of a line by which the log tells of itself.
     pub note: Option<Note<'a>>,
 }
@@ -217,6 +232,28 @@ pub struct Ghost<'a> {
     pub malformed: u64,
     pub fingerprint: u128,
     pub names_dropped: u64,
+    /// Of an event about an element: its place in that element's chain.
+    pub element: Option<ElementLink<'a>>,
+}
+
+/// A line's place in the chain of its element.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ElementLink<'a> {
+    pub id: Cow<'a, str>,
+    pub kind: Cow<'a, str>,
+    /// From 1; 0 where it is not told.
+    pub height: u64,
+    /// The leaf of the element's line before; zeros at height 1.
+    pub prev: Digest,
+}
+
+/// What became of an element.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChangePart<'a> {
+    pub action: Cow<'a, str>,
+    pub changed: Vec<Cow<'a, str>>,
+    pub before: Vec<(String, Fact<'a>)>,
+    pub after: Vec<(String, Fact<'a>)>,
 }
 
 /// What a packet's line tells of the packet alone; fragments and malformed ones stand in [`Ghost`].
@@ -302,6 +339,11 @@ impl LineKind {
             "import" => LineKind::Import,
             "recovered" => LineKind::Recovered,
             "gap" => LineKind::Gap,
+            "key" => LineKind::Key,
+            "retired" => LineKind::Retired,
+            "block" => LineKind::Block,
+            "element" => LineKind::Element,
+            "change" => LineKind::Change,
             _ => LineKind::Other,
         }
     }

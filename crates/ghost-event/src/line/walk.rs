@@ -9,8 +9,12 @@ use std::net::IpAddr;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::change::Fact;
 use super::names;
-use super::note::{EpochNote, GapNote, ImportNote, ImportState, Note, RecoveredNote, SegmentNote};
+use super::note::{
+    BlockNote, ElementNote, EpochNote, GapNote, ImportNote, ImportState, KeyNote, Note,
+    RecoveredNote, RetiredNote, SegmentNote,
+};
 use super::view::{GHOST_KEYS, LineKind, Name, Spread, TunnelPart, View};
 use crate::{Behaviours, Digest, Folded, MacAddr, Priority, Role, ShapeId, Timestamp, Zone};
 
@@ -61,6 +65,10 @@ enum Section {
     Gaps,
     Folded,
     Note,
+    Element,
+    Change,
+    Before,
+    After,
     Names,
     Ignored,
 }
@@ -235,6 +243,16 @@ impl<'de> Reading<'de> {
                 self.view.ghost.folded = Some(Folded::default());
                 Section::Folded
             }
+            (Section::Ghost, "element") => {
+                self.view.ghost.element = Some(Default::default());
+                Section::Element
+            }
+            (Section::Ghost, "change") => {
+                self.view.change = Some(Default::default());
+                Section::Change
+            }
+            (Section::Change, "before") => Section::Before,
+            (Section::Change, "after") => Section::After,
             (Section::Ghost, key) => {
                 self.view.note = match key {
                     "epoch" => Some(Note::Epoch(EpochNote::default())),
@@ -242,6 +260,10 @@ impl<'de> Reading<'de> {
                     "import" => Some(Note::Import(ImportNote::default())),
                     "recovered" => Some(Note::Recovered(RecoveredNote::default())),
                     "gap" => Some(Note::Gap(GapNote::default())),
+                    "key" => Some(Note::Key(KeyNote::default())),
+                    "retired" => Some(Note::Retired(RetiredNote::default())),
+                    "block" => Some(Note::Block(BlockNote::default())),
+                    "head" => Some(Note::Element(ElementNote::default())),
                     key if GHOST_KEYS.contains(&key) => return Section::Ignored,
                     key => {
                         self.path.push_str("ghost.");
@@ -321,6 +343,10 @@ impl<'de> Reading<'de> {
                 }
             }
             Section::Note => self.note(key, value),
+            Section::Element => self.element(key, value),
+            Section::Change | Section::Before | Section::After => {
+                self.change(section, key, value);
+            }
             Section::Names => self.name(key, value),
             Section::Ignored => {}
         }
@@ -502,10 +528,12 @@ impl<'de> Reading<'de> {
             (Note::Epoch(n), "parent_leaf") => n.parent_leaf = digest(value),
             (Note::Epoch(n), "program") => n.program = text(value),
             (Note::Epoch(n), "boot") => n.boot = text(value),
+            (Note::Epoch(n), "key") => n.key = text(value),
             (Note::Segment(n), "log") => n.log = text(value),
             (Note::Segment(n), "epoch") => n.epoch = whole(value),
             (Note::Segment(n), "parent_seq") => n.parent_seq = whole(value),
             (Note::Segment(n), "parent_leaf") => n.parent_leaf = digest(value),
+            (Note::Segment(n), "key") => n.key = text(value),
             (Note::Import(n), "state") => {
                 n.state = match &*text(value) {
                     "end" => ImportState::End,
@@ -534,8 +562,61 @@ impl<'de> Reading<'de> {
             (Note::Gap(n), "packets") => n.packets = whole(value),
             (Note::Gap(n), "bytes") => n.bytes = whole(value),
             (Note::Gap(n), "events") => n.events = whole(value),
+            (Note::Key(n), "key") => n.key = text(value),
+            (Note::Key(n), "by") => n.by = text(value),
+            (Note::Key(n), "signature") => n.signature = text(value),
+            (Note::Retired(n), "first_seq") => n.first_seq = whole(value),
+            (Note::Retired(n), "segments") => n.segments = whole(value),
+            (Note::Retired(n), "bytes") => n.bytes = whole(value),
+            (Note::Block(n), "action") => n.action = text(value),
+            (Note::Block(n), "block") => n.block = whole(value),
+            (Note::Block(n), "size") => n.size = whole(value),
+            (Note::Block(n), "root") => n.root = digest(value),
+            (Note::Block(n), "reason") => n.reason = text(value),
+            (Note::Element(n), "id") => n.id = text(value),
+            (Note::Element(n), "type") => n.kind = text(value),
+            (Note::Element(n), "height") => n.height = whole(value),
+            (Note::Element(n), "seq") => n.seq = whole(value),
+            (Note::Element(n), "leaf") => n.leaf = digest(value),
             _ => {}
         }
+    }
+
+    fn element(&mut self, key: &str, value: Scalar<'de>) {
+        let e = self.view.ghost.element.get_or_insert_default();
+        match key {
+            "id" => e.id = value.text().unwrap_or_default(),
+            "type" => e.kind = value.text().unwrap_or_default(),
+            "height" => e.height = value.whole().unwrap_or(0),
+            "prev" => {
+                let digest = value.text().and_then(|t| Digest::from_hex(t.as_bytes()));
+                e.prev = digest.unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, section: Section, key: &str, value: Scalar<'de>) {
+        let c = self.view.change.get_or_insert_default();
+        let facts = match section {
+            Section::Before => &mut c.before,
+            Section::After => &mut c.after,
+            _ => {
+                match key {
+                    "action" => c.action = value.text().unwrap_or_default(),
+                    "changed" => c.changed.extend(value.text()),
+                    _ => {}
+                }
+                return;
+            }
+        };
+        let fact = match value {
+            Scalar::Text(text) => Fact::Text(text),
+            Scalar::Whole(n) => Fact::Whole(n),
+            Scalar::Bool(b) => Fact::Flag(b),
+            Scalar::Number(_) => return,
+        };
+        facts.push((key.to_owned(), fact));
     }
 
     fn name(&mut self, key: &str, value: Scalar<'de>) {
