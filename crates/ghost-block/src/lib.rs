@@ -24,6 +24,7 @@ mod name;
 mod restore;
 pub mod retain;
 mod sealer;
+mod sim_volume;
 mod strategy;
 mod volume;
 
@@ -35,6 +36,7 @@ pub use name::{BlockName, NotAName};
 pub use restore::{Restored, Target, restore};
 pub use retain::{Cap, Keep};
 pub use sealer::{Block, SealFacts, SealRecovery, Sealer, Tended};
+pub use sim_volume::SimVolume;
 pub use strategy::{Strategy, Trigger};
 pub use volume::{
     Made, SendOptions, Usage, Volume, VolumeKind, Whole, is_btrfs, make_subvolumes, open_volume,
