@@ -80,12 +80,15 @@ pub enum KeyError {
     Bytes,
 }
 
-/// Whether a name may stand in a key and a signature line.
+/// Whether a name may stand in a signature line: any text without spaces and plus signs.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= NAME_BYTES_MAX
-        && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+')
+}
+
+/// Whether it may be the name of a key that we make or trust.
+fn is_key_name(name: &str) -> bool {
+    is_name(name) && name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control)
 }
 
 /// A key that verifies.
@@ -114,7 +117,7 @@ impl VerifyingKey {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(KeyError::Form);
         };
-        if !is_name(name) {
+        if !is_key_name(name) {
             return Err(KeyError::Name);
         }
         let id = KeyId::parse(id).ok_or(KeyError::Form)?;
@@ -173,7 +176,7 @@ impl SigningKey {
     }
 
     fn of_use(name: &str, use_: Use, seed: &[u8; KEY_BYTES]) -> Result<SigningKey, KeyError> {
-        if !is_name(name) {
+        if !is_key_name(name) {
             return Err(KeyError::Name);
         }
         let key = ed25519_dalek::SigningKey::from_bytes(seed);
