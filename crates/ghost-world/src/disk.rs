@@ -13,6 +13,16 @@ use std::path::Path;
 pub trait Disk: Debug + Send + Sync {
     /// Makes a new file for reading and writing; fails where the name is taken.
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Makes a new file that its owner alone may read. An implementation that knows no owners makes
+    /// any file.
+    fn create_secret(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.create(path)
+    }
+    /// Makes a folder that its owner alone may enter, and those above it as any; no error where it
+    /// is there.
+    fn create_secret_dirs(&self, path: &Path) -> io::Result<()> {
+        self.create_dirs(path)
+    }
     /// Opens a file that exists, for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// Opens a file that exists, for reading.

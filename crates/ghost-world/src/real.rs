@@ -15,16 +15,31 @@ pub struct RealDisk;
 
 const FILE_MODE: u32 = 0o640;
 const FOLDER_MODE: u32 = 0o750;
+const SECRET_FILE_MODE: u32 = 0o600;
+const SECRET_FOLDER_MODE: u32 = 0o700;
+
+fn create(path: &Path, mode: u32) -> io::Result<Box<dyn File>> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)?;
+    Ok(Box::new(file))
+}
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(FILE_MODE)
-            .open(path)?;
-        Ok(Box::new(file))
+        create(path, FILE_MODE)
+    }
+
+    fn create_secret(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        create(path, SECRET_FILE_MODE)
+    }
+
+    fn create_secret_dirs(&self, path: &Path) -> io::Result<()> {
+        if let Some(above) = path.parent() {
+            self.create_dirs(above)?;
+        }
+        match fs::DirBuilder::new().mode(SECRET_FOLDER_MODE).create(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
@@ -155,6 +170,13 @@ mod tests {
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o027, 0);
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o137, 0);
         assert!(RealDisk.create(&file).is_err());
+        let folder = dir.path().join("a/secret");
+        RealDisk.create_secret_dirs(&folder).unwrap();
+        RealDisk.create_secret_dirs(&folder).unwrap();
+        let file = folder.join("f");
+        RealDisk.create_secret(&file).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o7777, 0o700);
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
     }
 
     #[test]
