@@ -8,6 +8,7 @@ mod floors;
 mod import;
 mod live;
 mod load;
+mod log;
 mod tap;
 
 use serde_json::{Value, json};
@@ -66,19 +67,23 @@ pub(crate) fn run(mut args: Args) -> Done {
             return Err(format!("no benchmark is called {name:?}; there are {NAMES:?} and all"));
         }
     };
-    if file.is_some() && !names.contains(&"import") {
-        return Err("--file names the capture of `bench import`".into());
+    if file.is_some() && !matches!(name.as_str(), "import" | "log" | "all") {
+        return Err(
+            "--file names the capture of `bench import`, or the folder of `bench log`".into()
+        );
     }
-    if only.is_some() && !matches!(name.as_str(), "tap" | "live") {
-        return Err("--only names parts of `bench tap` or `bench live`".into());
+    if only.is_some() && !matches!(name.as_str(), "tap" | "live" | "log") {
+        return Err("--only names parts of `bench tap`, `bench live` or `bench log`".into());
     }
     let floors = floors::read(&sh::read(&sh::root().join("SPECIFICATION.md"))?)?;
+    let folder = file.as_deref().filter(|_| names == ["log"]);
     let mut missed = Vec::new();
-    for name in names {
+    for name in names.iter().copied() {
         let rows = match name {
             "import" => import::rows(file.as_deref())?,
             "tap" => tap::rows(only.as_deref())?,
             "live" => live::rows(only.as_deref())?,
+            "log" => log::rows(only.as_deref(), folder)?,
             _ => program_rows(name)?,
         };
         let (judged, mut missing) = judge(name, rows, &floors);
