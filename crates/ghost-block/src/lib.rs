@@ -14,6 +14,9 @@
 //! **Invariant:** a block holds only durable lines, and the log that it holds is never unchanged
 //! since the block before.
 
+mod account;
+mod btrfs;
+mod copy;
 mod diff;
 mod error;
 mod folder;
@@ -24,8 +27,11 @@ mod name;
 mod restore;
 pub mod retain;
 mod sealer;
+mod setup;
 mod sim_volume;
 mod strategy;
+mod sys;
+mod tree;
 mod volume;
 
 pub use diff::{Diff, diff};
@@ -36,8 +42,7 @@ pub use name::{BlockName, NotAName};
 pub use restore::{Restored, Target, restore};
 pub use retain::{Cap, Keep};
 pub use sealer::{Block, SealFacts, SealRecovery, Sealer, Tended};
+pub use setup::{Made, is_btrfs, make_subvolumes};
 pub use sim_volume::SimVolume;
 pub use strategy::{Strategy, Trigger};
-pub use volume::{
-    Made, SendOptions, Usage, Volume, VolumeKind, Whole, is_btrfs, make_subvolumes, open_volume,
-};
+pub use volume::{SendOptions, Usage, Volume, VolumeKind, Whole, open_volume};

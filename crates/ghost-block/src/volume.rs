@@ -8,39 +8,37 @@ use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use crate::btrfs::Btrfs;
 use crate::folder::Folder;
 use crate::{BlockError, BlockName};
+
+/// The log's folder in the data folder, and that of the blocks.
+pub(crate) const LOG: &str = "log";
+pub(crate) const BLOCKS: &str = "blocks";
+/// Folders below the log's whose files never change once they are there.
+pub(crate) const SETTLED: [&str; 3] = ["segments", "tile", "checkpoints"];
+/// How the names of blocks begin that are being made or deleted.
+pub(crate) const COMING: &str = "coming-";
+pub(crate) const LEAVING: &str = "leaving-";
+
+/// How the names of files end that are being written anew.
+pub(crate) const NEW: &str = ".new";
+
+/// Whether a name is one that only a making or deletion that was cut off leaves behind.
+pub(crate) fn is_leftover(name: &str) -> bool {
+    [COMING, LEAVING]
+        .iter()
+        .any(|mark| name.strip_prefix(mark).and_then(BlockName::parse).is_some())
+}
 
 /// The volume at `data`: btrfs where the log's folder is a subvolume, else a plain folder.
 #[must_use]
 pub fn open_volume(data: &Path) -> Box<dyn Volume> {
-    Box::new(Folder::new(data))
-}
-
-/// Whether a folder lies on btrfs (the nearest that is there, where it is not).
-#[must_use]
-pub fn is_btrfs(folder: &Path) -> bool {
-    let _ = folder;
-    false
-}
-
-/// What [`make_subvolumes`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
-    /// The log's folder is a subvolume now.
-    Subvolume,
-    /// It was one before.
-    Already,
-    /// Not on btrfs: plain folders.
-    Folders,
-}
-
-/// Makes the folders under `data`, which is made where it is not there; on btrfs the log's folder
-/// becomes a subvolume that compresses. A log that is there already, in a plain folder, is moved
-/// into it; nobody may be writing it.
-pub fn make_subvolumes(data: &Path) -> Result<Made, BlockError> {
-    let _ = data;
-    Err(BlockError::Refused("making subvolumes is not built yet".to_owned()))
+    match Btrfs::open(data) {
+        Ok(Some(btrfs)) => Box::new(btrfs),
+        // What is wrong with the folder is told by the first thing that is asked of it.
+        Ok(None) | Err(_) => Box::new(Folder::new(data)),
+    }
 }
 
 /// The log's folder and its blocks, at one data folder. One for a log: its user holds the log's
@@ -55,6 +53,11 @@ pub trait Volume: Debug + Send {
     /// synced or not; where not, whoever freezes syncs before.
     fn freeze_syncs(&self) -> bool {
         self.kind() != VolumeKind::Folder
+    }
+
+    /// Whether a freeze copies the active segment, so that a short one is quicker.
+    fn copies(&self) -> bool {
+        false
     }
 
     /// Deletes what [`names`](Self::names) told; the room may come later.
