@@ -39,6 +39,7 @@ pub use segments::{Retired, SegmentInfo};
 pub use stats::{LogStats, stats, stats_on};
 pub use tree_reader::TreeReader;
 pub use verify::{
-    Against, Damage, DamageKind, Proven, Verdict, VerifyOptions, verify, verify_at, verify_on,
+    Against, Authority, Claimant, Damage, DamageKind, Finding, Proven, SignedTo, Unproven, Verdict,
+    VerifyOptions, Witnessed, verify, verify_at, verify_on,
 };
 pub use writer::{Appended, Log, Signed};

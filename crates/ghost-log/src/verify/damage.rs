@@ -7,6 +7,8 @@ use std::fmt;
 
 use ghost_event::Seq;
 
+use super::finding::Claimant;
+
 /// Where and how a log is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Damage {
@@ -49,6 +51,27 @@ pub enum DamageKind {
     Misnamed,
     /// The log ends before a line that had been made durable.
     CutOff { expected: Seq },
+    /// The log ends before a line of which a checkpoint speaks.
+    CutBefore { size: u64, by: Claimant },
+}
+
+impl DamageKind {
+    /// A word that stays the same, for programs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            DamageKind::Altered => "altered",
+            DamageKind::Dropped { .. } => "dropped",
+            DamageKind::Swapped { .. } => "swapped",
+            DamageKind::Forked { .. } | DamageKind::ForeignParent { .. } => "forked",
+            DamageKind::ForeignLog => "foreign",
+            DamageKind::Repeated => "repeated",
+            DamageKind::Malformed => "malformed",
+            DamageKind::TornTail { .. } => "torn_tail",
+            DamageKind::Misnamed => "misnamed",
+            DamageKind::CutOff { .. } | DamageKind::CutBefore { .. } => "cut_off",
+        }
+    }
 }
 
 impl fmt::Display for Damage {
@@ -99,6 +122,15 @@ impl fmt::Display for Damage {
             DamageKind::CutOff { expected } => write!(
                 f,
                 "cut off: the log ends before line {seq}, but line {expected} had been made durable"
+            ),
+            DamageKind::CutBefore { size, by: Claimant::Given } => write!(
+                f,
+                "cut off: the log ends before line {seq}, but the given checkpoint speaks of {size} \
+                 lines (a block ends where it was sealed: give its own checkpoint or an older one)"
+            ),
+            DamageKind::CutBefore { size, by } => write!(
+                f,
+                "cut off: the log ends before line {seq}, but {by} speaks of {size} lines"
             ),
         }?;
         write!(f, " (segment {segment}, ")?;

@@ -3,12 +3,21 @@
 //! One pass hashes each line and compares it with what the next line says of it. Where that breaks,
 //! the rest of the log is asked what happened, so that each damage has a name, a line and a byte.
 //!
+//! While the lines pass, the tree over them grows: each checkpoint that speaks of so many lines is
+//! held against its root, each tile against its row, each signature against the keys that the log
+//! names. So a log that was rewritten whole, chain and all, is told by any checkpoint that somebody
+//! kept elsewhere.
+//!
 //! What a chain cannot prove is said: the last line is named by none, and a log cut between two
 //! lines is a shorter, valid chain. The writer's own `state/head`, or a head from outside, closes
 //! that; against somebody who rewrote log and state together only one from outside helps.
 
+mod claims;
 mod damage;
+mod finding;
+mod keys;
 mod pass;
+mod roots;
 mod verdict;
 
 use std::path::Path;
@@ -17,7 +26,8 @@ use std::sync::Arc;
 use ghost_world::{Disk, RealDisk};
 
 pub use damage::{Damage, DamageKind};
-pub use verdict::{Proven, Verdict};
+pub use finding::{Claimant, Finding};
+pub use verdict::{Authority, Proven, Signed as SignedTo, Unproven, Verdict, Witnessed};
 
 use crate::error::LogError;
 use crate::head::Head;

@@ -11,6 +11,7 @@ use ghost_event::{Digest, Seq};
 use ghost_world::{Disk, File};
 
 use super::damage::{Damage, DamageKind};
+use super::roots::Roots;
 use super::{Against, Proven, Verdict, VerifyOptions};
 use crate::error::LogError;
 use crate::head::Head;
@@ -52,6 +53,7 @@ struct Place {
 
 pub(super) struct Pass<'a> {
     disk: &'a Arc<dyn Disk>,
+    roots: Roots<'a>,
     verdict: Verdict,
     /// From outside, and the writer's own.
     heads: [Option<Head>; 2],
@@ -65,9 +67,10 @@ impl<'a> Pass<'a> {
     /// Reads the log to its end, or to its first damage.
     pub(super) fn run(
         disk: &'a Arc<dyn Disk>,
-        layout: &Layout,
-        options: &VerifyOptions,
+        layout: &'a Layout,
+        options: &'a VerifyOptions,
     ) -> Result<Verdict, LogError> {
+        // All that speaks of the lines is read before them: a log that grows meanwhile has more.
         let state = if options.without_state {
             None
         } else {
@@ -79,6 +82,7 @@ impl<'a> Pass<'a> {
         };
         let mut pass = Pass {
             disk,
+            roots: Roots::open(disk, layout, options)?,
             verdict: Verdict::default(),
             heads: [given, state],
             before: None,
@@ -92,8 +96,10 @@ impl<'a> Pass<'a> {
                 break;
             }
         }
-        pass.end(&segments);
-        Ok(pass.verdict)
+        if segments.is_empty() {
+            pass.roots.begin(1, "")?;
+        }
+        pass.end(&segments)
     }
 
     fn open(&self, segment: &Segment, from: u64) -> Result<Scanner, LogError> {
@@ -155,16 +161,20 @@ impl<'a> Pass<'a> {
             }
             let head = Head { seq: tail.seq, leaf: proof::leaf(line) };
             if scan::is_note(line)
-                && let Some((kind, seq)) = self.epoch(line, tail)
+                && let Some((kind, seq)) = self.note(line, tail)
             {
                 self.damage(kind, seq, place);
                 return Ok(true);
+            }
+            if self.verdict.lines == 0 {
+                self.roots.begin(tail.seq, &self.verdict.log_id)?;
             }
             if self.heads.iter().flatten().any(|h| h.seq == head.seq && h.leaf != head.leaf) {
                 // The chain to it is right, and it is not the line that was acknowledged.
                 self.damage(DamageKind::Altered, head.seq, place);
                 return Ok(true);
             }
+            self.roots.line(line, head.leaf, &self.verdict.log_id)?;
             self.verdict.head = head;
             self.verdict.lines += 1;
             self.verdict.bytes += line.len() as u64;
@@ -182,13 +192,14 @@ impl<'a> Pass<'a> {
         Ok(line.map_or(Vec::new(), |(_, line)| line))
     }
 
-    /// Epoch and segment notes say what they continue and of which log.
-    fn epoch(&mut self, line: &[u8], tail: Tail) -> Option<(DamageKind, Seq)> {
-        if !matches!(scan::event_type(line), b"epoch" | b"segment") {
+    /// Epoch and segment notes say what they continue and of which log; key notes, who signs.
+    fn note(&mut self, line: &[u8], tail: Tail) -> Option<(DamageKind, Seq)> {
+        if !matches!(scan::event_type(line), b"epoch" | b"segment" | b"key") {
             return None;
         }
-        let view = View::parse(line).ok()?;
-        let (log, epoch, seq, leaf, begins) = match view.note? {
+        let note = View::parse(line).ok()?.note?;
+        self.roots.note(&note, tail.seq);
+        let (log, epoch, seq, leaf, begins) = match note {
             Note::Epoch(n) => (n.log, n.epoch, n.parent_seq, n.parent_leaf, true),
             Note::Segment(n) => (n.log, n.epoch, n.parent_seq, n.parent_leaf, false),
             _ => return None,
@@ -352,8 +363,8 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// After the last line: what the heads say, and how far the proof goes.
-    fn end(&mut self, all: &[Segment]) {
+    /// After the last line: what heads and checkpoints say, and how far the proof goes.
+    fn end(mut self, all: &[Segment]) -> Result<Verdict, LogError> {
         let head = self.verdict.head;
         let torn = matches!(
             self.verdict.damage,
@@ -361,17 +372,14 @@ impl<'a> Pass<'a> {
         );
         if torn {
             let beyond = self.heads.iter().flatten().map(|h| h.seq).filter(|s| *s > head.seq).max();
+            let claimed = self.roots.beyond()?;
             let tail = self.verdict.damage.as_mut().map(|d| &mut d.kind);
-            if let (Some(DamageKind::TornTail { durable, .. }), Some(_)) = (tail, beyond) {
+            if let Some((by, size)) = claimed {
+                self.cut_off(DamageKind::CutBefore { size, by }, all);
+            } else if let (Some(DamageKind::TornTail { durable, .. }), Some(_)) = (tail, beyond) {
                 *durable = beyond;
             } else if let Some(expected) = beyond {
-                let place = self.before.unwrap_or_default();
-                let byte = all
-                    .last()
-                    .and_then(|s| self.disk.open_read(&s.path).and_then(|f| f.len()).ok())
-                    .unwrap_or(0);
-                let place = Place { line: place.line + 1, byte, ..place };
-                self.damage(DamageKind::CutOff { expected }, head.seq + 1, place);
+                self.cut_off(DamageKind::CutOff { expected }, all);
             }
         }
         if self.verdict.damage.is_none()
@@ -381,15 +389,48 @@ impl<'a> Pass<'a> {
             let place = self.before.unwrap_or_default();
             self.damage(DamageKind::Malformed, head.seq, place);
         }
+        self.name_altered(all);
+        let [given, signed] = self.roots.covers(head.seq);
         self.verdict.proven = if self.verdict.lines == 0 {
             Proven::Nothing
-        } else if self.heads[0].is_some_and(|h| h == head) {
+        } else if given || self.heads[0].is_some_and(|h| h == head) {
             Proven::ByGivenHead
         } else if self.heads[1].is_some_and(|h| h == head) {
             Proven::ByState
+        } else if signed {
+            Proven::ByCheckpoint
         } else {
             Proven::ButLast
         };
+        self.roots.end(&mut self.verdict);
+        Ok(self.verdict)
+    }
+
+    /// Lines are missing at the log's end.
+    fn cut_off(&mut self, kind: DamageKind, all: &[Segment]) {
+        let place = self.before.unwrap_or_default();
+        let byte = all
+            .last()
+            .and_then(|s| self.disk.open_read(&s.path).and_then(|f| f.len()).ok())
+            .unwrap_or(0);
+        let place = Place { line: place.line + 1, byte, ..place };
+        self.damage(kind, self.verdict.head.seq + 1, place);
+    }
+
+    /// Says of an altered line what it calls itself.
+    fn name_altered(&mut self, all: &[Segment]) {
+        let Some(damage) = &self.verdict.damage else { return };
+        if damage.kind != DamageKind::Altered {
+            return;
+        }
+        let named = all.iter().find(|s| s.named == Some(damage.segment));
+        let Some(segment) = named.or_else(|| all.last().filter(|s| s.named.is_none())) else {
+            return;
+        };
+        let Ok(file) = self.disk.open_read(&segment.path) else { return };
+        if let Ok(Some(Piece::Line(line))) = Scanner::new(file, damage.byte).next() {
+            self.verdict.altered = String::from_utf8_lossy(scan::event_type(line)).into_owned();
+        }
     }
 }
 
