@@ -39,7 +39,6 @@ fn flow(first: i64, src: Ipv4Addr, dst: Ipv4Addr, ports: (u16, u16), proto: u8) 
         gaps_us: Stats::default(),
         tcp: None,
         fragments: 0,
-        fingerprint: 0,
         end: EndReason::Shutdown,
         community_id: None,
         app: "",

@@ -220,7 +220,6 @@ fn flow(random: &mut Random) -> Features {
         gaps_us: Stats::default(),
         tcp: Some(Tcp { state: TcpState::Closed, ..Tcp::default() }),
         fragments: 0,
-        fingerprint: 0,
         end: EndReason::Closed,
         community_id: None,
         app,

@@ -202,9 +202,6 @@ pub struct Features {
     pub tcp: Option<Tcp>,
     /// IP fragments among the packets.
     pub fragments: u32,
-    /// Commutative fingerprint over the packets (wrapping sum of xxh3-128 of canonical headers and
-    /// the first 64 bytes of payload): a fingerprint, never a proof.
-    pub fingerprint: u128,
     pub end: EndReason,
     /// SHA-1 of Community ID v1 (seed 0); `None` below IP.
     pub community_id: Option<[u8; 20]>,

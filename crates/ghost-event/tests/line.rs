@@ -34,7 +34,6 @@ fn empty() -> Features {
         gaps_us: Stats::default(),
         tcp: None,
         fragments: 0,
-        fingerprint: 0,
         end: EndReason::Shutdown,
         community_id: None,
         app: "",
@@ -86,7 +85,6 @@ fn https() -> Features {
             rtt_client_us: 100,
             retransmissions: 2,
         }),
-        fingerprint: 0x0123_4567_89ab_cdef_0011_2233_4455_6677,
         community_id: Some([7; 20]),
         app: "tls",
         app_by: AppBy::Signature,
@@ -157,8 +155,8 @@ fn a_flow_stands_in_the_places_where_eve_has_it() {
         ("/ghost/shape", r#""000000000000abcd""#),
         ("/ghost/behaviours", r#"["beacon","long_lived"]"#),
         ("/ghost/dest_zone", r#""internet""#),
-        ("/ghost/sizes/mean", "554.3"),
-        ("/ghost/fingerprint", r#""0123456789abcdef0011223344556677""#),
+        ("/ghost/sizes/sd", "594"),
+        ("/flow_id", "8542003392182575"),
         ("/ghost/start_ns", "7"),
         ("/ghost/end_ns", "789"),
         ("/ghost/objects", r#"["x"]"#),
@@ -199,13 +197,22 @@ fn a_flow_is_read_as_it_was_written() {
     assert_eq!(v.ghost.behaviours, f.behaviours);
     assert_eq!((v.ghost.src, v.ghost.dest), (f.src, f.dst));
     assert_eq!(v.ghost.dest_name.as_deref(), Some("www.example.org"));
-    assert_eq!(v.ghost.fingerprint, f.fingerprint);
     assert_eq!((v.ghost.seq, v.ghost.prev), (Some(7), Some(Digest([9; 32]))));
     assert_eq!((v.ghost.prio, v.ghost.shape), (Some(Priority::High), Some(ShapeId(0xabcd))));
     assert_eq!(v.ghost.import, Some(3));
     let sizes = v.ghost.sizes.unwrap();
-    assert_eq!((sizes.min, sizes.max, sizes.mean), (60, 1514, 554.3));
+    assert_eq!((sizes.min, sizes.max, sizes.sd), (60, 1514, 594.0));
     assert_eq!((v.ghost.payload_toserver, v.ghost.payload_toclient), (1900, 0));
+}
+
+#[test]
+fn a_flow_id_has_sixteen_digits_that_every_json_reader_can_hold() {
+    for first in [i64::MIN, -1, 0, 1_795_154_200_000_000_007, i64::MAX] {
+        let id = line::flow_id(&Features { first: Timestamp(first), ..https() });
+        assert!((1_000_000_000_000_000..1 << 53).contains(&id), "{id} of {first}");
+        let other = Features { first: Timestamp(first), community_id: Some([8; 20]), ..https() };
+        assert_ne!(line::flow_id(&other), id);
+    }
 }
 
 #[test]

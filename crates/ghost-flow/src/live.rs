@@ -8,7 +8,6 @@ use ghost_event::{
 };
 use ghost_wire::{App, Direction, Dissector, Packet, Transport};
 use hashbrown::HashSet;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::at::FrameAt;
 use crate::community;
@@ -141,7 +140,6 @@ impl Live {
         f.last = f.last.max(ts);
         f.fragments += u32::from(p.fragment.is_some());
         f.malformed += u32::from(p.malformed);
-        f.fingerprint = f.fingerprint.wrapping_add(fingerprint(p));
         match p.transport {
             Transport::Tcp { seq, flags, .. } => {
                 let tcp = f.tcp.get_or_insert_default();
@@ -181,7 +179,6 @@ impl Live {
         f.last = f.last.max(o.last);
         f.fragments += o.fragments;
         f.malformed += o.malformed;
-        f.fingerprint = f.fingerprint.wrapping_add(o.fingerprint);
         self.birth = self.birth.min(other.birth);
     }
 
@@ -290,7 +287,6 @@ pub(crate) fn blank(ts: Timestamp, port: Port) -> Features {
         gaps_us: Stats::default(),
         tcp: None,
         fragments: 0,
-        fingerprint: 0,
         end: EndReason::Shutdown,
         community_id: None,
         app: "",
@@ -351,54 +347,6 @@ pub(crate) fn answers(p: &Packet<'_>, proto: u8, src_port: u16, dst: (IpAddr, u1
         Transport::Icmp { kind, .. } => community::icmp_is_answer(proto, kind),
         Transport::None | Transport::Igmp { .. } => false,
     }
-}
-
-/// One number for one packet: xxh3-128 of what its headers say and the first 64 bytes of payload.
-fn fingerprint(p: &Packet<'_>) -> u128 {
-    let mut text = [0_u8; 128];
-    if let Some(ip) = p.ip {
-        for (at, address) in [(0, ip.src), (16, ip.dst)] {
-            match address {
-                IpAddr::V4(a) => text[at..at + 4].copy_from_slice(&a.octets()),
-                IpAddr::V6(a) => text[at..at + 16].copy_from_slice(&a.octets()),
-            }
-        }
-        text[32] = ip.proto;
-    } else {
-        if let Some((src, dst)) = p.macs {
-            text[..6].copy_from_slice(&src);
-            text[16..22].copy_from_slice(&dst);
-        }
-        text[34..36].copy_from_slice(&p.ethertype.to_be_bytes());
-    }
-    match p.transport {
-        Transport::Tcp { src, dst, seq, ack, flags, window } => {
-            text[33] = flags;
-            text[36..38].copy_from_slice(&src.to_be_bytes());
-            text[38..40].copy_from_slice(&dst.to_be_bytes());
-            text[40..44].copy_from_slice(&seq.to_be_bytes());
-            text[44..48].copy_from_slice(&ack.to_be_bytes());
-            text[48..50].copy_from_slice(&window.to_be_bytes());
-        }
-        Transport::Udp { src, dst } | Transport::Sctp { src, dst } => {
-            text[36..38].copy_from_slice(&src.to_be_bytes());
-            text[38..40].copy_from_slice(&dst.to_be_bytes());
-        }
-        Transport::Icmp { kind, code } => {
-            text[36] = kind;
-            text[37] = code;
-        }
-        Transport::Igmp { kind } => text[36] = kind,
-        Transport::None => {}
-    }
-    if let Some(fragment) = p.fragment {
-        text[50..54].copy_from_slice(&fragment.id.to_be_bytes());
-        text[54..58].copy_from_slice(&fragment.offset.to_be_bytes());
-    }
-    text[58..62].copy_from_slice(&p.payload_len().to_be_bytes());
-    let head = &p.payload[..p.payload.len().min(64)];
-    text[64..64 + head.len()].copy_from_slice(head);
-    xxh3_128(&text[..64 + head.len()])
 }
 
 /// One number, `count` times.

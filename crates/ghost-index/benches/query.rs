@@ -81,9 +81,8 @@ fn line(rng: &mut Rng, seq: u64, out: &mut String) {
         if shape % 37 == 5 { r#""behaviours":["port_scan","unanswered"],"# } else { "" };
     let _ = write!(
         out,
-        r#""ghost":{{"v":1,"prio":"low","shape":"{:016x}","app_by":"signature",{behaviours}"category":"web","src_role":"client","src_zone":"internal","dest_role":"server","dest_zone":"internet","sizes":{{"min":60,"max":1514,"mean":412.5,"sd":310.2}},"gaps_us":{{"min":3,"max":150000,"mean":4125.1,"sd":2310.2}},"payload_toserver":900,"fingerprint":"{:032x}","seq":{seq},"prev":"{:064x}"}}}}"#,
+        r#""ghost":{{"v":1,"prio":"low","shape":"{:016x}","app_by":"signature",{behaviours}"category":"web","src_role":"client","src_zone":"internal","dest_role":"server","dest_zone":"internet","sizes":{{"min":60,"max":1514,"mean":412.5,"sd":310.2}},"gaps_us":{{"min":3,"max":150000,"mean":4125.1,"sd":2310.2}},"payload_toserver":900,"seq":{seq},"prev":"{:064x}"}}}}"#,
         mix(shape),
-        rng.next(),
         rng.next(),
     );
     out.push('\n');

@@ -53,7 +53,6 @@ fn flow(i: u32) -> Features {
         gaps_us,
         tcp: None,
         fragments: 0,
-        fingerprint: u128::from(i) << 64 | 0x5555,
         end: EndReason::Closed,
         community_id: Some([d; 20]),
         app: "dns",

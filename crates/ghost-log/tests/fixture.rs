@@ -1,8 +1,8 @@
 //! A log of format version 1, kept as it was written: every later version reads it.
 //!
-//! The log was made by `make_the_fixture_anew` below, which is run by hand only when the fixture
-//! itself must change (never, once version 1 is released):
-//! `GHOSTBRIDGE_MAKE_FIXTURE=1 cargo test -p ghost-log --test fixture`.
+//! `v1` is what the first program wrote, and never changes. `v1-today` is what the present one writes
+//! of the same facts; `make_the_fixture_anew` below makes it, and is run by hand when the writer was
+//! changed: `GHOSTBRIDGE_MAKE_FIXTURE=1 cargo test -p ghost-log --test fixture`.
 
 mod common;
 
@@ -23,6 +23,10 @@ use ghost_world::RealDisk;
 
 fn fixture() -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/log/v1")).to_owned()
+}
+
+fn fixture_of_today() -> PathBuf {
+    fixture().with_file_name("v1-today")
 }
 
 const HEAD: &str =
@@ -95,7 +99,7 @@ fn today_writes_version_1_byte_for_byte() {
     ];
     for file in files {
         let now = std::fs::read_to_string(dir.path().join(file)).unwrap();
-        let then = std::fs::read_to_string(fixture().join(file)).unwrap();
+        let then = std::fs::read_to_string(fixture_of_today().join(file)).unwrap();
         assert_eq!(now, then, "{file}");
     }
 }
@@ -105,7 +109,7 @@ fn make_the_fixture_anew() {
     if std::env::var_os("GHOSTBRIDGE_MAKE_FIXTURE").is_none() {
         return;
     }
-    let dir = fixture();
+    let dir = fixture_of_today();
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     let head = make(&dir);
@@ -219,7 +223,6 @@ fn dns() -> Features {
         gaps_us: stats_of(&[10, 20, 31]),
         tcp: None,
         fragments: 1,
-        fingerprint: 0xfeed,
         end: EndReason::Idle,
         community_id: Some([9; 20]),
         app: "dns",

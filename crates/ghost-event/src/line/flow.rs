@@ -1,7 +1,9 @@
 //! The flow line: everything that was seen of one flow, in EVE's places.
 //!
-//! Facts that are absent, zero or unknown are left out. Times are in microseconds as EVE has them;
-//! the nanoseconds below stand in `ghost.start_ns` and `ghost.end_ns`, so that no precision is lost.
+//! Facts that are absent, zero or unknown are left out, and so are our own where others of the line
+//! tell them: a million lines are kept for one that is read. Times are in microseconds as EVE has
+//! them; the nanoseconds below stand in `ghost.start_ns` and `ghost.end_ns`, so that no precision is
+//! lost.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -238,7 +240,9 @@ fn ghost(
     text::put_key!(out, "ghost");
     out.extend_from_slice(b"{\"v\":");
     text::number(out, FORMAT_VERSION);
-    text::put_word!(out, "prio", prio.name());
+    if prio != Priority::Low {
+        text::put_word!(out, "prio", prio.name());
+    }
     text::put_open!(out, "shape");
     text::hex(out, &shape.0.to_be_bytes());
     out.push(b'"');
@@ -279,11 +283,6 @@ fn ghost(
     text::put_count!(out, "payload_toclient", f.to_client.payload_bytes);
     text::put_count!(out, "fragments", f.fragments.into());
     text::put_count!(out, "malformed", f.malformed.into());
-    if f.fingerprint != 0 {
-        text::put_open!(out, "fingerprint");
-        text::hex(out, &f.fingerprint.to_be_bytes());
-        out.push(b'"');
-    }
     text::put_count!(out, "start_ns", f.first.below_us().into());
     text::put_count!(out, "end_ns", f.last.below_us().into());
     text::put_count!(out, "tunnels_dropped", f.tunnels.len().saturating_sub(TUNNELS_MAX) as u64);
@@ -310,8 +309,10 @@ fn party(out: &mut Vec<u8>, party: Party, role: &str, zone: &str) {
     }
 }
 
+/// Of one frame the length is `flow`'s bytes, and the one gap between two is its end less its start:
+/// neither is said again, nor are means, which are the same sums divided by the packets.
 fn stats(out: &mut Vec<u8>, name: &str, stats: &Stats) {
-    if stats.count == 0 {
+    if stats.count < 2 {
         return;
     }
     text::key(out, name);
@@ -319,11 +320,22 @@ fn stats(out: &mut Vec<u8>, name: &str, stats: &Stats) {
     text::number(out, stats.min);
     text::put_key!(out, "max");
     text::number(out, stats.max);
-    text::put_key!(out, "mean");
-    text::tenths(out, stats.mean);
-    text::put_key!(out, "sd");
-    text::tenths(out, stats.deviation());
+    if stats.min != stats.max {
+        text::put_key!(out, "sd");
+        three_digits(out, stats.deviation());
+    }
     out.push(b'}');
+}
+
+/// About so much: three digits that count, at most one of them behind the point.
+fn three_digits(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() || value < 100.0 {
+        return text::tenths(out, value);
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let whole = value.round() as u64;
+    let unit = 10_u64.pow(whole.ilog10() - 2);
+    text::number(out, whole.saturating_add(unit / 2) / unit * unit);
 }
 
 fn community_id(out: &mut Vec<u8>, id: &[u8; 20]) {
@@ -336,6 +348,9 @@ fn community_id(out: &mut Vec<u8>, id: &[u8; 20]) {
 
 /// A number that names the flow to EVE's readers: the same for the same conversation and start, at
 /// most 53 bits, as every JSON reader can hold. Not unique by promise: `ghost.seq` is.
+///
+/// Of its 16 digits the first six count the seconds of some nine days, from 100,000 on, and the
+/// others are a hash: flows that begin together begin with the same digits, which compress.
 #[must_use]
 pub fn flow_id(f: &Features) -> u64 {
     let words = f.community_id.map_or_else(
@@ -365,8 +380,9 @@ pub fn flow_id(f: &Features) -> u64 {
         },
         |id| u64::from_be_bytes([id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7]]),
     );
-    let id = mix(words ^ mix(f.first.0.cast_unsigned())) >> 11;
-    id.max(1)
+    let hash = mix(words ^ mix(f.first.0.cast_unsigned()));
+    let second = f.first.0.div_euclid(1_000_000_000).rem_euclid(800_000).cast_unsigned();
+    (100_000 + second) * 10_000_000_000 + hash % 10_000_000_000
 }
 
 /// Spreads every bit over all others (the finisher of splitmix64).
@@ -375,4 +391,44 @@ fn mix(mut x: u64) -> u64 {
     x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ x >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_has_three_digits() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (0.04, "0"),
+            (9.96, "10"),
+            (99.94, "99.9"),
+            (99.96, "100"),
+            (593.8, "594"),
+            (1234.0, "1230"),
+            (1235.0, "1240"),
+            (999_600.0, "1000000"),
+            (f64::NAN, "0"),
+            (f64::INFINITY, "18400000000000000000"),
+        ] {
+            let mut out = Vec::new();
+            three_digits(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_other_facts_of_the_line_tell_is_not_said_again() {
+        let told = |values: &[u64]| {
+            let mut all = Stats::default();
+            values.iter().for_each(|value| all.add(*value));
+            let mut out = b"{".to_vec();
+            stats(&mut out, "sizes", &all);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(told(&[60]), "{");
+        assert_eq!(told(&[60, 60]), r#"{"sizes":{"min":60,"max":60}"#);
+        assert_eq!(told(&[60, 62]), r#"{"sizes":{"min":60,"max":62,"sd":1}"#);
+    }
 }

@@ -79,7 +79,7 @@ pub(super) fn word(out: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// One decimal: enough for a mean, and the same digits on every machine.
+/// One decimal: enough for a spread, and the same digits on every machine.
 pub(super) fn tenths(out: &mut Vec<u8>, value: f64) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let value = (value * 10.0).round() as u64;
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_has_at_most_one_decimal() {
+    fn a_spread_has_at_most_one_decimal() {
         for (value, expected) in [(0.0, "0"), (1.25, "1.3"), (60.0, "60"), (1e6 / 3.0, "333333.3")]
         {
             let mut out = Vec::new();

@@ -45,6 +45,7 @@ pub(super) const GHOST_KEYS: &[&str] = &[
     "payload_toclient",
     "fragments",
     "malformed",
+    // Of lines that earlier programs wrote.
     "fingerprint",
     "start_ns",
     "end_ns",
@@ -191,12 +192,11 @@ pub struct Name<'a> {
     pub value: Cow<'a, str>,
 }
 
-/// Extremes, mean and spread.
+/// Extremes and spread; absent where one number is all there is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Spread {
     pub min: u64,
     pub max: u64,
-    pub mean: f64,
     pub sd: f64,
 }
 
@@ -230,7 +230,6 @@ pub struct Ghost<'a> {
     pub payload_toclient: u64,
     pub fragments: u64,
     pub malformed: u64,
-    pub fingerprint: u128,
     pub names_dropped: u64,
     /// Of an event about an element: its place in that element's chain.
     pub element: Option<ElementLink<'a>>,

@@ -466,10 +466,6 @@ impl<'de> Reading<'de> {
             "payload_toclient" => g.payload_toclient = value.whole().unwrap_or(0),
             "fragments" => g.fragments = value.whole().unwrap_or(0),
             "malformed" => g.malformed = value.whole().unwrap_or(0),
-            "fingerprint" => {
-                g.fingerprint =
-                    value.text().and_then(|t| u128::from_str_radix(&t, 16).ok()).unwrap_or(0);
-            }
             "start_ns" => self.start_ns = value.small().filter(|ns| *ns < 1000).unwrap_or(0),
             "end_ns" => self.end_ns = value.small().filter(|ns| *ns < 1000).unwrap_or(0),
             "flow" | "len" | "payload" | "segments" | "sha256" => self.packet(key, value),
@@ -669,7 +665,6 @@ fn spread(spread: Option<&mut Spread>, key: &str, value: &Scalar<'_>) {
     match key {
         "min" => s.min = value.whole().unwrap_or(0),
         "max" => s.max = value.whole().unwrap_or(0),
-        "mean" => s.mean = value.number().unwrap_or(0.0),
         "sd" => s.sd = value.number().unwrap_or(0.0),
         _ => {}
     }
