@@ -9,6 +9,7 @@ mod import;
 mod live;
 mod load;
 mod log;
+mod soak;
 mod tap;
 
 use serde_json::{Value, json};
@@ -59,6 +60,9 @@ pub(crate) fn run(mut args: Args) -> Done {
     let file = args.value("--file")?;
     let only = args.value("--only")?;
     let name = args.word().ok_or_else(|| format!("name one of {NAMES:?}, or all"))?;
+    if name == "soak" {
+        return soak::run(args);
+    }
     args.done()?;
     let names: Vec<&str> = match NAMES.iter().find(|n| **n == name) {
         Some(name) => vec![*name],

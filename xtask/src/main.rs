@@ -17,6 +17,7 @@ mod eval;
 mod fixtures;
 mod licences;
 mod model;
+mod mutants;
 mod setup;
 mod sh;
 mod test;
@@ -35,6 +36,9 @@ Usage: cargo xtask NAME [options]
   tidy                  the map, the promises and the links against the files
   bench NAME|all        one benchmark beside its peer: headers embed log query import
                         tap [--json] [--file CAPTURE]
+  bench soak [--minutes N] [--from SEED]
+                        simulated crash histories, as many as fit
+  mutants [--only NAME] bugs put in on purpose: the histories must catch each
   eval [--corpus DIR --set NAME] [--json] [--keep]
                         counts, names and retrieval against a labelled corpus
   fixtures [--check]    write the captures of tests/fixtures/pcap that are made here
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(args),
         "__generate" => bench::generate(args),
         "eval" => eval::run(args),
+        "mutants" => mutants::run(args),
         "fixtures" => fixtures::run(args),
         "model" => args.done().and_then(|()| model::run()),
         "help" | "--help" | "-h" => {

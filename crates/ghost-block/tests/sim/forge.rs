@@ -1,0 +1,155 @@
+//! The end of a history: everything verifies, and nothing verifies any more that was altered.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ghost_event::Digest;
+use ghost_event::line::close;
+use ghost_log::proof::{check_consistency, check_inclusion, consistency, inclusion, leaf};
+use ghost_log::{Layout, LogError, TreeReader, VerifyOptions, verify_at};
+use ghost_world::{Disk, SimDisk};
+
+use super::history::{DATA, History};
+use super::known::read_lines;
+use super::{Told, hold};
+
+pub fn end(history: &mut History, size: u64) -> Told {
+    let disk: Arc<dyn Disk> = Arc::new(history.disk.clone());
+    let layout = Layout::new(Path::new(DATA));
+    let Some(newest) = history.known.newest().cloned() else { return Ok(()) }; // UNREADY
+    let options = VerifyOptions {
+        against: Some(newest.clone().into()),
+        keys: history.known.keys.clone(),
+        ..VerifyOptions::default()
+    };
+    let verdict = verify_at(&disk, &layout, &options).map_err(|e| e.to_string())?;
+    hold!(verdict.ok(), "the untouched log does not verify: {verdict}");
+    hold!(verdict.head.seq == size, "{size} lines, and verification ends at {}", verdict.head.seq);
+    proofs(history, &disk, &layout, size)?;
+    for _ in 0..2 {
+        forgery(history, &layout, &options)?;
+    }
+    Ok(())
+}
+
+/// Every checkpoint ever published is continued by the newest; some lines belong to it.
+fn proofs(history: &mut History, disk: &Arc<dyn Disk>, layout: &Layout, size: u64) -> Told {
+    let mut tree = TreeReader::open(disk.clone(), layout.clone()).map_err(|e| e.to_string())?;
+    let found = tree.size().map_err(|e| e.to_string())?;
+    hold!(found == size, "the tree on the disk has {found} lines, the log {size}");
+    let root = history.known.root(size);
+    let current = history.known.published.iter().filter(|p| !p.fenced);
+    for old in current.map(|p| &p.signed.checkpoint) {
+        match consistency(&mut tree, old.size, size) {
+            Ok(path) => check_consistency(old.size, &old.root, size, &root, &path)
+                .map_err(|e| format!("the log does not continue size {}: {e}", old.size))?,
+            Err(e) => hold!(may_be_gone(&e, history, old.size), "size {}: {e}", old.size),
+        }
+    }
+    for _ in 0..3 {
+        let index = history.random().below(size);
+        let leaf = history.known.leaves[usize::try_from(index).unwrap_or(0)];
+        match inclusion(&mut tree, index, size) {
+            Ok(path) => check_inclusion(index, size, &leaf, &path, &root)
+                .map_err(|e| format!("line {} is not proven: {e}", index + 1))?,
+            Err(e) => hold!(may_be_gone(&e, history, index), "line {}: {e}", index + 1),
+        }
+    }
+    Ok(())
+}
+
+/// Proofs need hashes of single lines; of retired ones under a full tile there are none left.
+fn may_be_gone(error: &LogError, history: &History, index: u64) -> bool {
+    matches!(error, LogError::Gone { .. })
+        && index < history.known.retired
+        && index < 1 << 16
+        && history.known.leaves.len() >= 1 << 16
+}
+
+/// Alters a copy of the log somewhere, and asks verification.
+fn forgery(history: &mut History, layout: &Layout, options: &VerifyOptions) -> Told {
+    let forged = history.disk.crash(0);
+    let Some(what) = alter(history, &forged, layout) else { return Ok(()) };
+    history.tally.forgeries += 1;
+    let disk: Arc<dyn Disk> = Arc::new(forged);
+    match verify_at(&disk, layout, options) {
+        Ok(verdict) => hold!(!verdict.ok(), "{what}, and verification says: {verdict}"),
+        // Refusing to read it is an answer too.
+        Err(LogError::Io { .. }) => return Err(format!("{what}, and verification cannot read it")),
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+fn alter(history: &mut History, disk: &SimDisk, layout: &Layout) -> Option<String> {
+    let mut files: Vec<(PathBuf, Vec<u8>)> = disk.tree(&layout.segments());
+    files.push((layout.active(), disk.bytes(&layout.active())?));
+    let kind = history.below(5);
+    let random = history.random();
+    if kind == 4 {
+        return rewrite(history, disk, layout, files);
+    }
+    let at = random.index(files.len());
+    let (path, bytes) = files.swap_remove(at);
+    let mut lines: Vec<Vec<u8>> =
+        bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    if lines.len() < 2 {
+        return None;
+    }
+    let n = random.index(lines.len() - 1);
+    let what = match kind {
+        0 | 1 => {
+            let byte = random.index(lines[n].len() - 1);
+            lines[n][byte] ^= 1 << random.index(7);
+            format!("a bit of byte {byte} was flipped in line {} of {}", n + 1, path.display())
+        }
+        2 => {
+            lines.remove(n);
+            format!("line {} of {} was taken out", n + 1, path.display())
+        }
+        _ => {
+            lines.swap(n, n + 1);
+            format!("lines {} and {} of {} were swapped", n + 1, n + 2, path.display())
+        }
+    };
+    disk.put(&path, &lines.concat());
+    Some(what)
+}
+
+/// Somebody alters a line, and rewrites everything after it so that the chain is right again, and
+/// the writer's own notes of it with it.
+fn rewrite(
+    history: &mut History,
+    disk: &SimDisk,
+    layout: &Layout,
+    files: Vec<(PathBuf, Vec<u8>)>,
+) -> Option<String> {
+    let all = read_lines(disk, layout);
+    let published = history.known.newest()?.checkpoint.size;
+    let covered = all.iter().filter(|l| l.seq <= published).count();
+    if covered == 0 {
+        return None;
+    }
+    let victim = all[history.random().index(covered)].seq;
+    let mut prev: Option<Digest> = None;
+    for (path, bytes) in files {
+        let mut out = Vec::with_capacity(bytes.len());
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            let Some(tail) = ghost_event::line::Tail::of(line) else { continue };
+            if tail.seq < victim {
+                out.extend_from_slice(line);
+                continue;
+            }
+            let mut body = line[..tail.body_bytes].to_vec();
+            if tail.seq == victim {
+                body.extend_from_slice(b",\"forged\":1");
+            }
+            close(&mut body, tail.seq, &prev.unwrap_or(tail.prev));
+            prev = Some(leaf(&body));
+            out.extend_from_slice(&body);
+        }
+        disk.put(&path, &out);
+    }
+    let _ = disk.remove(&layout.head());
+    Some(format!("line {victim} was altered and the chain made again"))
+}

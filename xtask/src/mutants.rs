@@ -1,0 +1,329 @@
+//! `mutants`: bugs put in on purpose, each of which the simulated histories must catch.
+//!
+//! `tests/mutants.toml` says where each bug goes. It is put into a copy of the sources, with a
+//! target folder of its own; only the named test is built, and its run must fail and name the seed.
+//! Before that the same test must pass without any bug. What was found is written to
+//! `docs/mutants.md`. The sources themselves are never touched.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+use std::{env, fs};
+
+use crate::Done;
+use crate::args::Args;
+use crate::sh::{self, Outcome, command};
+
+/// A bug that does not show in so many seeds has not been caught.
+const SEEDS: &str = "4000";
+
+/// One deliberate bug.
+#[derive(Debug, Clone)]
+struct Mutant {
+    name: String,
+    file: String,
+    find: String,
+    replace: String,
+    why: String,
+    /// The package and its test that must fail.
+    package: String,
+    test: String,
+}
+
+/// What became of a bug.
+#[derive(Debug)]
+struct Caught {
+    seed: Option<u64>,
+    /// The first sentence that the failing test said.
+    said: String,
+    build_s: f64,
+    run_s: f64,
+}
+
+pub(crate) fn run(mut args: Args) -> Done {
+    let only = args.value("--only")?;
+    args.done()?;
+    let mutants = read(&sh::read(&sh::root().join("tests/mutants.toml"))?)?;
+    for mutant in &mutants {
+        mutant.apply(&sh::read(&sh::root().join(&mutant.file))?)?;
+    }
+    let chosen: Vec<&Mutant> = match &only {
+        None => mutants.iter().collect(),
+        Some(name) => mutants.iter().filter(|m| m.name == *name).collect(),
+    };
+    if chosen.is_empty() {
+        return Err(format!("no mutant is called {:?}", only.unwrap_or_default()));
+    }
+    let place = Place::make()?;
+    let start = Instant::now();
+    let mut controls: Vec<(&str, &str)> = Vec::new();
+    for mutant in &chosen {
+        let test = (mutant.package.as_str(), mutant.test.as_str());
+        if !controls.contains(&test) {
+            place.control(test)?;
+            controls.push(test);
+        }
+    }
+    let mut rows = Vec::new();
+    let mut missed = Vec::new();
+    for mutant in chosen {
+        let caught = place.try_out(mutant)?;
+        match &caught {
+            Some(c) => println!(
+                "{:<28} caught, {}; built in {:.1} s, ran {:.1} s: {}",
+                mutant.name,
+                c.seed.map_or_else(|| "no seed".to_owned(), |seed| format!("GHOST_SEED={seed}")),
+                c.build_s,
+                c.run_s,
+                c.said
+            ),
+            None => {
+                println!("{:<28} NOT CAUGHT", mutant.name);
+                missed.push(mutant.name.clone());
+            }
+        }
+        rows.push((mutant, caught));
+    }
+    println!("{} mutants in {:.0} s", rows.len(), start.elapsed().as_secs_f64());
+    if only.is_none() {
+        sh::write(&sh::root().join("docs/mutants.md"), table(&rows))?;
+    }
+    if missed.is_empty() { Ok(()) } else { Err(format!("not caught: {}", missed.join(", "))) }
+}
+
+/// Reads the list; every field but `package` and `test` must be there.
+fn read(text: &str) -> Outcome<Vec<Mutant>> {
+    let list: toml::Table = text.parse().map_err(|e| format!("tests/mutants.toml: {e}"))?;
+    let entries = list.get("mutant").and_then(toml::Value::as_array);
+    let entries = entries.ok_or("tests/mutants.toml has no [[mutant]]")?;
+    let mut mutants: Vec<Mutant> = Vec::new();
+    for (i, entry) in entries.iter().enumerate() {
+        let field = |key: &str| entry.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let must = |key: &str| {
+            field(key).ok_or_else(|| format!("tests/mutants.toml: mutant {} has no {key}", i + 1))
+        };
+        let mutant = Mutant {
+            name: must("name")?,
+            file: must("file")?,
+            find: must("find")?,
+            replace: must("replace")?,
+            why: must("why")?,
+            package: field("package").unwrap_or_else(|| "ghost-block".to_owned()),
+            test: field("test").unwrap_or_else(|| "sim_histories".to_owned()),
+        };
+        if mutants.iter().any(|m| m.name == mutant.name) {
+            return Err(format!("tests/mutants.toml: two mutants are called {}", mutant.name));
+        }
+        mutants.push(mutant);
+    }
+    Ok(mutants)
+}
+
+impl Mutant {
+    /// The file's text with the bug in it.
+    fn apply(&self, text: &str) -> Outcome<String> {
+        match text.matches(&self.find).count() {
+            1 => Ok(text.replacen(&self.find, &self.replace, 1)),
+            n => Err(format!(
+                "mutant {}: its text occurs {n} times in {}, not once; adapt tests/mutants.toml",
+                self.name, self.file
+            )),
+        }
+    }
+}
+
+/// A copy of the sources, and what is built of it.
+#[derive(Debug)]
+struct Place {
+    tree: PathBuf,
+    target: PathBuf,
+}
+
+impl Place {
+    fn make() -> Outcome<Place> {
+        let folder = sh::target().join("mutants");
+        let place = Place { tree: folder.join("tree"), target: folder.join("target") };
+        let listed = sh::output(command("git").args([
+            "ls-files",
+            "-co",
+            "--exclude-standard",
+            "--deduplicate",
+        ]))?;
+        // Copied only where it differs, so that a second run builds little.
+        let mut kept = Vec::new();
+        for name in listed.lines().filter(|name| !name.ends_with(".pcap")) {
+            let (from, to) = (sh::root().join(name), place.tree.join(name));
+            let Ok(bytes) = fs::read(&from) else { continue };
+            kept.push(to.clone());
+            if fs::read(&to).is_ok_and(|old| old == bytes) {
+                continue;
+            }
+            let above = to.parent().unwrap_or(&place.tree);
+            fs::create_dir_all(above).map_err(|e| format!("{}: {e}", above.display()))?;
+            // With its mode: some of them are programs.
+            fs::copy(&from, &to).map_err(|e| format!("{}: {e}", to.display()))?;
+        }
+        remove_others(&place.tree, &kept)?;
+        Ok(place)
+    }
+
+    /// The test must pass as long as there is no bug.
+    fn control(&self, test: (&str, &str)) -> Done {
+        let start = Instant::now();
+        let program = self.build(test)?;
+        let build_s = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let ran = self.ran(&program, "300")?;
+        let run_s = start.elapsed().as_secs_f64();
+        if !ran.ok() {
+            return Err(format!(
+                "{} of {} fails without any bug:\n{}{}",
+                test.1, test.0, ran.stdout, ran.stderr
+            ));
+        }
+        println!("{:<28} passes without a bug; built in {build_s:.1} s, ran {run_s:.1} s", test.1);
+        Ok(())
+    }
+
+    fn try_out(&self, mutant: &Mutant) -> Outcome<Option<Caught>> {
+        let path = self.tree.join(&mutant.file);
+        let right = sh::read(&path)?;
+        sh::write(&path, mutant.apply(&right)?)?;
+        let tried = self.try_changed(mutant);
+        sh::write(&path, right)?;
+        tried
+    }
+
+    fn try_changed(&self, mutant: &Mutant) -> Outcome<Option<Caught>> {
+        let start = Instant::now();
+        let program = self
+            .build((&mutant.package, &mutant.test))
+            .map_err(|why| format!("mutant {} is no program: {why}", mutant.name))?;
+        let build_s = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let ran = self.ran(&program, SEEDS)?;
+        let run_s = start.elapsed().as_secs_f64();
+        if ran.ok() {
+            return Ok(None);
+        }
+        let (seed, said) = story(&format!("{}\n{}", ran.stdout, ran.stderr));
+        Ok(Some(Caught { seed, said, build_s, run_s }))
+    }
+
+    fn build(&self, (package, test): (&str, &str)) -> Outcome<PathBuf> {
+        let mut build = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
+        build_test(&mut build, package, test)
+    }
+
+    fn ran(&self, program: &Path, seeds: &str) -> Outcome<sh::Ran> {
+        let mut test = command(program);
+        test.current_dir(&self.tree).env("GHOSTBRIDGE_SEEDS", seeds).env_remove("GHOST_SEED");
+        sh::capture(&mut test)
+    }
+}
+
+/// Builds one test; the path of its program.
+pub(crate) fn build_test(cargo: &mut Command, package: &str, test: &str) -> Outcome<PathBuf> {
+    cargo.args(["test", "--quiet", "--no-run", "--message-format=json"]);
+    let built = sh::output(cargo.args(["--package", package, "--test", test]))?;
+    let mut programs = built.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let ours = message["target"]["name"] == test;
+        ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+    });
+    programs.next_back().ok_or_else(|| format!("cargo built no {test} of {package}:\n{built}"))
+}
+
+/// The seed that a failing test names, and the first line of why it failed.
+fn story(printed: &str) -> (Option<u64>, String) {
+    let mut lines = printed.lines().skip_while(|l| !l.contains("GHOST_SEED="));
+    let Some(first) = lines.next() else {
+        let panic = printed.lines().skip_while(|l| !l.contains("panicked at")).nth(1);
+        return (None, panic.unwrap_or("it failed").trim().to_owned());
+    };
+    let after = first.split("GHOST_SEED=").nth(1).unwrap_or_default();
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    let said = first.split_once(": ").map_or(first, |(_, said)| said);
+    (digits.parse().ok(), said.trim().to_owned())
+}
+
+/// Removes files that the sources no longer have.
+fn remove_others(folder: &Path, kept: &[PathBuf]) -> Done {
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    for entry in entries.filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() {
+            remove_others(&path, kept)?;
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn table(rows: &[(&Mutant, Option<Caught>)]) -> String {
+    let mut text = String::from(
+        "# Bugs put in on purpose\n\n\
+         Written by `cargo xtask mutants`. Each bug of `tests/mutants.toml` is put into a copy of\n\
+         the sources; the simulated histories must fail, and name a seed. `GHOST_SEED=N cargo test\n\
+         -p ghost-block --test sim_histories` tells that history again (with the bug in).\n\n\
+         | bug | what it breaks | caught by seed | what the history says |\n\
+         | --- | --- | --- | --- |\n",
+    );
+    for (mutant, caught) in rows {
+        let (seed, said) = match caught {
+            None => ("**not caught**".to_owned(), String::new()),
+            Some(c) => (c.seed.map_or("-".to_owned(), |seed| seed.to_string()), cell(&c.said)),
+        };
+        let why = cell(&mutant.why);
+        text.push_str(&format!("| {} | {why} | {seed} | {said} |\n", mutant.name));
+    }
+    text
+}
+
+/// A sentence as it may stand in a table.
+fn cell(text: &str) -> String {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = one_line.chars().take(160).collect();
+    short.replace('|', "\\|").replace('<', "\\<")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "[[mutant]]\nname = \"a\"\nfile = \"f\"\nfind = \"x\"\nreplace = \"y\"\n\
+                        why = \"because\"\n";
+
+    #[test]
+    fn a_text_that_is_not_there_exactly_once_is_an_error() {
+        let mutant = read(LIST).unwrap().remove(0);
+        assert_eq!(mutant.apply("1 x 2").unwrap(), "1 y 2");
+        assert!(mutant.apply("x x").unwrap_err().contains("2 times"));
+        assert!(mutant.apply("").unwrap_err().contains("0 times"));
+    }
+
+    #[test]
+    fn a_list_with_something_missing_or_twice_is_an_error() {
+        assert!(read("").is_err());
+        assert!(read(&LIST.replace("why", "how")).unwrap_err().contains("why"));
+        assert!(read(&format!("{LIST}{LIST}")).unwrap_err().contains("two mutants"));
+    }
+
+    #[test]
+    fn the_list_of_the_repository_fits_its_sources() {
+        let mutants = read(&sh::read(&sh::root().join("tests/mutants.toml")).unwrap()).unwrap();
+        assert!(mutants.len() >= 10);
+        for mutant in mutants {
+            mutant.apply(&sh::read(&sh::root().join(&mutant.file)).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_seed_and_the_reason_are_found_in_what_a_test_prints() {
+        let printed = "thread 'x' panicked at a.rs:1:\nGHOST_SEED=42 to replay: line 7 is gone\n";
+        assert_eq!(story(printed), (Some(42), "line 7 is gone".to_owned()));
+        assert_eq!(story("panicked at a.rs:1:\nindex out\n"), (None, "index out".to_owned()));
+    }
+}
