@@ -171,8 +171,15 @@ impl SimDisk {
     /// was written, nothing is more durable than before, and locks are free. This one freezes.
     #[must_use]
     pub fn kill(&self) -> SimDisk {
-        let mut state = self.state();
-        state.frozen = true;
+        let next = self.fork();
+        self.state().frozen = true;
+        next
+    }
+
+    /// A second disk that is as this one is now, without its faults and locks.
+    #[must_use]
+    pub fn fork(&self) -> SimDisk {
+        let state = self.state();
         SimDisk::with(State {
             files: state.files.clone(),
             names: state.names.clone(),

@@ -68,7 +68,7 @@ fn may_be_gone(error: &LogError, history: &History, index: u64) -> bool {
 
 /// Alters a copy of the log somewhere, and asks verification.
 fn forgery(history: &mut History, layout: &Layout, options: &VerifyOptions) -> Told {
-    let forged = history.disk.crash(0);
+    let forged = history.disk.fork();
     let Some(what) = alter(history, &forged, layout) else { return Ok(()) };
     history.tally.forgeries += 1;
     let disk: Arc<dyn Disk> = Arc::new(forged);

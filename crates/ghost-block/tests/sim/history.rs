@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ghost_block::{
     Block, BlockError, BlockName, Cap, Keep, Lost, Reason, SealFacts, Sealer, SimVolume,
@@ -101,8 +101,10 @@ pub struct History {
     pub tally: Tally,
     /// Blocks that were acknowledged and not deleted since, with their size.
     blocks: BTreeMap<String, u64>,
-    /// Blocks that may be there.
+    /// Blocks that may be there: their deletion may not be durable, or the log was put back.
     maybe: BTreeMap<String, u64>,
+    /// Every name that was ever given, by its number.
+    numbers: BTreeMap<u64, String>,
     events: u64,
     /// A fault was set that may fail something without freezing.
     faulty: bool,
@@ -133,6 +135,7 @@ impl History {
             tally: Tally::default(),
             blocks: BTreeMap::new(),
             maybe: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             events: 0,
             faulty: false,
             full: false,
@@ -143,11 +146,45 @@ impl History {
     }
 
     fn whole(&mut self) -> Told {
+        if self.theme == Theme::Everything && self.random.one_in(8) {
+            let deep = DEEP.get_or_init(deep).as_ref().map_err(String::clone)?;
+            self.say(format!("begins behind {} lines", deep.events));
+            (self.disk, self.known, self.events) =
+                (deep.disk.fork(), deep.known.clone(), deep.events);
+        }
         let lives = 2 + self.random.below(4);
         for _ in 0..lives {
             self.life()?;
         }
         self.end()
+    }
+
+    /// The log is put back to one of its blocks, as an operator does.
+    fn put_back(&mut self) -> Told {
+        let Some((name, _)) = self.blocks.iter().nth(self.random.index(self.blocks.len())) else {
+            return Ok(());
+        };
+        let (name, data) = (name.clone(), Path::new(DATA));
+        self.say(format!("put back to {name}"));
+        self.tally.restored += 1;
+        let block = data.join("blocks").join(&name);
+        let size = read_lines(&self.disk, &Layout::of_block(&block)).last().map_or(0, |l| l.seq);
+        let (log, aside) = (data.join("log"), data.join(format!("aside-{}", self.tally.restored)));
+        let moved = self
+            .disk
+            .rename(&log, &aside)
+            .and_then(|()| self.disk.writable_snapshot(&block, &log))
+            .and_then(|()| self.disk.sync_dir(data));
+        moved.map_err(|e| format!("cannot put the log back: {e}"))?;
+        self.known.put_back(size);
+        let newer: Vec<String> =
+            self.blocks.iter().filter(|(_, s)| **s > size).map(|(n, _)| n.clone()).collect();
+        for name in newer {
+            let size = self.blocks.remove(&name).unwrap_or(0);
+            self.maybe.insert(name, size);
+        }
+        self.accept_loss = true;
+        Ok(())
     }
 
     fn say(&mut self, what: impl Into<String>) {
@@ -318,8 +355,11 @@ impl History {
         for (name, whole) in names {
             hold!(whole == Whole::Yes, "{name} is left over and was not removed");
             let size = self.check_block(&name)?;
+            self.number(&name)?;
             there.insert(name, size);
         }
+        // A deletion that was not durable has brought it back.
+        self.maybe.retain(|name, _| there.contains_key(name));
         for name in self.blocks.keys() {
             hold!(there.contains_key(name), "{name} was sealed and is gone");
         }
@@ -568,8 +608,17 @@ impl History {
         let name = block.name.to_string();
         let size = self.check_block(&name)?;
         hold!(size == block.size, "{name} has {size} lines, its seal said {}", block.size);
-        let again = self.blocks.insert(name, size).is_some();
-        hold!(!again, "{} was sealed twice", block.name);
+        hold!(!self.numbers.contains_key(&block.name.number), "the number of {name} was given before");
+        self.number(&name)?;
+        self.blocks.insert(name, size);
+        Ok(())
+    }
+
+    /// A number belongs to one block for ever.
+    fn number(&mut self, name: &str) -> Told {
+        let number = BlockName::parse(name).map_or(0, |name| name.number);
+        let other = self.numbers.entry(number).or_insert_with(|| name.to_owned());
+        hold!(other == name, "{name} has the number of {other}");
         Ok(())
     }
 
@@ -686,6 +735,9 @@ impl History {
                 self.say("stop");
                 drop(life);
                 self.heal();
+                if self.theme == Theme::Everything && self.random.one_in(2) {
+                    self.put_back()?;
+                }
             }
         }
         Ok(())
@@ -718,6 +770,45 @@ impl History {
         drop(life);
         forge::end(self, size)
     }
+}
+
+/// A log in which the first tile of the second level is nearly full.
+#[derive(Debug)]
+struct Deep {
+    disk: SimDisk,
+    known: Known,
+    events: u64,
+}
+
+static DEEP: OnceLock<Told<Deep>> = OnceLock::new();
+
+/// A level-1 tile is full after so many lines.
+const TILE_LINES: u64 = 1 << 16;
+
+fn deep() -> Told<Deep> {
+    let mut history = History::new(0);
+    history.segment_bytes = 1 << 20;
+    let Some(mut life) = history.start()? else { return Err("no start".to_owned()) };
+    while life.log.size() < TILE_LINES - 60 {
+        let many = life.log.size() < TILE_LINES - 400;
+        let ended =
+            if many { history.burst(&mut life)? } else { history.append(&mut life)? };
+        ended.map_err(|e| e.to_string())?;
+        if life.log.size() < 2000 {
+            history.checkpoint(&mut life)?.map_err(|e| e.to_string())?;
+        }
+    }
+    history.checkpoint(&mut life)?.map_err(|e| e.to_string())?;
+    life.log.rotate().map_err(|e| e.to_string())?;
+    let last = life.log.segments().last().map_or(0, |s| s.last);
+    history.known.check(&history.disk, Path::new(DATA))?;
+    history.known.retired = last;
+    life.log.retire(last).map_err(|e| e.to_string())?;
+    life.log.sync().map_err(|e| e.to_string())?;
+    history.known.ack(life.log.durable())?;
+    history.known.check(&history.disk, Path::new(DATA))?;
+    drop(life);
+    Ok(Deep { disk: history.disk, known: history.known, events: history.events })
 }
 
 /// Whether somebody must look after the disk.
