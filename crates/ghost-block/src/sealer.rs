@@ -1,19 +1,44 @@
-//! Seals blocks, in the writer's thread: checkpoint, manifest, freeze.
+//! Seals blocks, in the writer's thread.
+//!
+//! The order is: the log is synced and its checkpoint signed; the manifest is written; the
+//! checkpoint's line is added to `checkpoints.jsonl`; the log is frozen under the block's name. So a
+//! block has all of it in it, and wherever this is cut off, there is a line without a block, never a
+//! block without a line.
+//!
+//! **Invariant:** sealing changes no line of the log; a number is never given twice.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use ghost_event::{Digest, Seq, Timestamp};
-use ghost_log::{Layout, Log};
+use ghost_log::{Layout, Log, LogReader, Signed};
 use ghost_world::Disk;
 
-use crate::{BlockError, BlockName, Cap, Keep, Lost, Reason, Usage, Volume, VolumeKind};
+use crate::journal::{self, Entry, Journal};
+use crate::manifest::MANIFEST;
+use crate::own::{self, Counts};
+use crate::volume::{BLOCKS, NEW, is_leftover};
+use crate::{
+    BlockError, BlockName, Lost, Manifest, Parent, Reason, Volume, VolumeKind, Whole, retain,
+};
+
+mod tend;
+
+pub use tend::Tended;
+
+/// Where a freeze copies the active segment, a longer one is sealed before.
+const COPIED_BYTES_MAX: u64 = 8 << 20;
+
+/// Files of the journal in which the rate of the last day is looked for.
+const MILESTONES: usize = 24;
 
 /// What whoever seals knows and the log does not tell.
 #[derive(Debug, Clone, Copy)]
 pub struct SealFacts<'a> {
     pub t2_ready_size: u64,
-    /// Lines since the block before, by `event_type`.
+    /// Lines since the last seal that made a block, by `event_type`. Those that were in the log when
+    /// the sealer was opened are counted by itself.
     pub events: &'a BTreeMap<String, u64>,
     pub lost: Lost,
     pub reason: Reason,
@@ -40,71 +65,162 @@ pub struct SealRecovery {
     /// Blocks that were whole once and can be written now: somebody changed that. They are kept
     /// for whoever looks into it, and are no blocks any more.
     pub writable: Vec<String>,
+    /// Blocks whose manifest cannot be read or is of another log, and why. They are kept.
+    pub damaged: Vec<(String, String)>,
     /// The newest checkpoint's block, where it is not there: its seal was cut off, or it was
     /// deleted.
     pub missing: Option<u64>,
     /// Blocks that `checkpoints.jsonl` does not name: the log is an older one.
     pub unnamed: Vec<String>,
-    /// Bytes of a torn last line that were cut off `checkpoints.jsonl`.
+    /// Bytes of a torn end that were cut off `checkpoints.jsonl`.
     pub torn_bytes: u64,
-}
-
-/// What was given up.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tended {
-    /// Sealed segments that were retired, and their bytes.
-    pub retired_segments: u64,
-    pub retired_bytes: u64,
-    pub deleted: Option<String>,
-    /// Segments were retired that the newest block keeps: it wants a seal, after which the next
-    /// call deletes that block.
-    pub wants_seal: Option<Reason>,
-    pub usage: Usage,
-    /// Bytes above the cap that could not be given up.
-    pub over_bytes: u64,
 }
 
 /// Seals and tends the blocks of one log.
 #[derive(Debug)]
 pub struct Sealer {
+    disk: Arc<dyn Disk>,
     volume: Box<dyn Volume>,
+    layout: Layout,
+    /// Nothing after an error: then it is opened anew.
+    journal: Option<Journal>,
+    /// Oldest first.
     blocks: Vec<Block>,
+    /// Entries that are no blocks, and kept for whoever looks into them.
+    odd: Vec<String>,
+    /// The highest number that was ever given.
+    number: u64,
+    /// Lines that were in the log, and in no block, when the sealer was opened.
+    carried: Counts,
+    /// Segments were retired since the last block.
+    retired: bool,
+    /// A block was made since the last deletion.
+    created: bool,
+    /// Sizes of the log at moments of the last day, oldest first.
+    rate: Vec<(Timestamp, u64)>,
 }
 
 impl Sealer {
-    /// Finds the blocks, and removes what a seal that was cut off left behind. The log's lock is
-    /// held by the caller.
+    /// Finds the blocks, and removes what a seal that was cut off left behind. To be called after
+    /// the log was opened and before anything is appended; the log's lock is held by the caller.
     pub fn open(
         disk: Arc<dyn Disk>,
-        volume: Box<dyn Volume>,
+        mut volume: Box<dyn Volume>,
         layout: Layout,
     ) -> Result<(Sealer, SealRecovery), BlockError> {
-        let _ = (disk, layout);
-        Ok((Sealer { volume, blocks: Vec::new() }, SealRecovery::default()))
+        let mut recovery = SealRecovery::default();
+        let names = volume.names()?;
+        let half = layout.log().join(format!("{MANIFEST}{NEW}"));
+        let _ = disk.remove(&half);
+        let (journal, torn_bytes) = Journal::open(Arc::clone(&disk), &layout.log())?;
+        recovery.torn_bytes = torn_bytes;
+        let sealed = journal.last().map_or(0, |last| last.block);
+        let folder = layout.data().join(BLOCKS);
+        let (mut blocks, mut number) = (Vec::new(), sealed);
+        for (text, whole) in names {
+            let named = BlockName::parse(&text);
+            number = number.max(named.map_or(0, |name| name.number));
+            match (named, whole) {
+                (Some(name), Whole::Yes) => match look_at(&*disk, &folder, name) {
+                    Ok(block) => {
+                        if name.number > sealed {
+                            recovery.unnamed.push(text);
+                        }
+                        blocks.push(block);
+                    }
+                    Err(why) => recovery.damaged.push((text, why)),
+                },
+                (Some(name), Whole::No) if name.number <= sealed => recovery.writable.push(text),
+                (_, Whole::No) => {
+                    volume.delete(&text)?;
+                    recovery.removed.push(text);
+                }
+                (None, Whole::Yes) => {}
+            }
+        }
+        blocks.sort_unstable_by_key(|block| block.name);
+        recovery.missing = journal
+            .last()
+            .filter(|last| blocks.iter().all(|block| block.name != last.name()))
+            .map(|last| last.block);
+        let size = journal.last().map_or(0, |last| last.size);
+        let reader = LogReader::at(Arc::clone(&disk), layout.clone());
+        let mut rate: Vec<(Timestamp, u64)> =
+            journal::milestones(&*disk, &layout.log(), MILESTONES)
+                .iter()
+                .map(|entry| (entry.time, entry.size))
+                .collect();
+        rate.dedup();
+        let damaged = recovery.damaged.iter().map(|(name, _)| name);
+        let sealer = Sealer {
+            carried: own::count(&reader, size),
+            journal: Some(journal),
+            disk,
+            volume,
+            layout,
+            blocks,
+            odd: recovery.writable.iter().chain(damaged).cloned().collect(),
+            number,
+            retired: false,
+            created: false,
+            rate,
+        };
+        Ok((sealer, recovery))
     }
 
     /// Seals what the log holds. Nothing where it holds nothing new since the last block; lines by
-    /// which the log tells of itself are nothing new.
+    /// which the log tells of itself are nothing new. After an error the log and the blocks are as
+    /// they were, and it can be tried again.
     pub fn seal(
         &mut self,
         log: &mut Log,
         facts: &SealFacts<'_>,
     ) -> Result<Option<Block>, BlockError> {
-        log.sync()?;
-        let _ = facts;
-        Err(BlockError::Refused("sealing is not built yet".to_owned()))
-    }
-
-    /// Gives up what the cap and `keep` want given up: at most one block a call.
-    pub fn tend(
-        &mut self,
-        log: &mut Log,
-        cap: &Cap,
-        keep: &Keep,
-        now: Timestamp,
-    ) -> Result<Tended, BlockError> {
-        let _ = (log, cap, keep, now);
-        Err(BlockError::Refused("retention is not built yet".to_owned()))
+        let news = self.retired || self.carried.has_news() || own::has_news(facts.events);
+        let before = self.journal()?.last().cloned();
+        if !news || before.as_ref().is_some_and(|last| last.size >= log.size()) {
+            return Ok(None);
+        }
+        if self.volume.copies() && self.active_bytes() > COPIED_BYTES_MAX {
+            log.rotate()?;
+        }
+        let freeze_syncs = self.volume.freeze_syncs();
+        let signed = if freeze_syncs { log.checkpoint_before_freeze() } else { log.checkpoint() }?;
+        let number = self.number.saturating_add(1);
+        let manifest = self.manifest(log, facts, &signed, number, before.as_ref());
+        self.write_manifest(&manifest, !freeze_syncs)?;
+        let entry = Entry {
+            block: number,
+            time: facts.time,
+            first_seq: manifest.first_seq,
+            size: signed.size,
+            root: signed.root,
+            checkpoint: signed.note,
+        };
+        let name = entry.name();
+        if let Err(error) = self.journal()?.append(entry, !freeze_syncs) {
+            self.journal = None;
+            return Err(error);
+        }
+        // From here on the number is given: where the freeze is cut off, it may have been made.
+        self.number = number;
+        if let Err(error) = self.volume.freeze(&name) {
+            self.undo(&name, before);
+            return Err(error);
+        }
+        let block = Block {
+            name,
+            size: signed.size,
+            root: signed.root,
+            first_seq: manifest.first_seq,
+            time: facts.time,
+        };
+        self.blocks.push(block);
+        self.carried = Counts::default();
+        self.retired = false;
+        self.created = true;
+        self.remember_rate(facts.time, signed.size);
+        Ok(Some(block))
     }
 
     /// The blocks that are there, oldest first.
@@ -117,4 +233,111 @@ impl Sealer {
     pub fn kind(&self) -> VolumeKind {
         self.volume.kind()
     }
+
+    /// The volume, for what is not sealing: sending a block.
+    pub fn volume(&mut self) -> &mut dyn Volume {
+        &mut *self.volume
+    }
+
+    fn journal(&mut self) -> Result<&mut Journal, BlockError> {
+        let journal = match self.journal.take() {
+            Some(journal) => journal,
+            None => Journal::open(Arc::clone(&self.disk), &self.layout.log())?.0,
+        };
+        Ok(self.journal.insert(journal))
+    }
+
+    fn manifest(
+        &self,
+        log: &Log,
+        facts: &SealFacts<'_>,
+        signed: &Signed,
+        number: u64,
+        before: Option<&Entry>,
+    ) -> Manifest {
+        Manifest {
+            block: number,
+            log: log.log_id().to_owned(),
+            epoch: log.epoch(),
+            first_seq: first_seq(log),
+            sealed_size: signed.size,
+            t2_ready_size: facts.t2_ready_size.min(signed.size),
+            root: signed.root,
+            parent: before.map(|last| Parent {
+                block: last.block,
+                size: last.size,
+                root: last.root,
+            }),
+            time: facts.time,
+            reason: facts.reason,
+            waited_ms: facts.waited_ms,
+            events: self.carried.with(facts.events),
+            lost: facts.lost,
+        }
+    }
+
+    fn write_manifest(&self, manifest: &Manifest, sync: bool) -> Result<(), BlockError> {
+        let log = self.layout.log();
+        let (path, new) = (log.join(MANIFEST), log.join(format!("{MANIFEST}{NEW}")));
+        let bytes = manifest.to_bytes();
+        let write = || {
+            match self.disk.remove(&new) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+            let file = self.disk.create(&new)?;
+            journal::write_all(&*file, &bytes, 0)?;
+            if sync {
+                file.sync()?;
+            }
+            self.disk.rename(&new, &path)?;
+            if sync { self.disk.sync_dir(&log) } else { Ok(()) }
+        };
+        write().map_err(|e| {
+            let _ = self.disk.remove(&new);
+            BlockError::io("write", &path)(e)
+        })
+    }
+
+    /// After a freeze that failed: the line goes, unless the block may be there.
+    fn undo(&mut self, name: &BlockName, before: Option<Entry>) {
+        let text = name.to_string();
+        let Ok(names) = self.volume.names() else { return };
+        if names.iter().all(|(there, _)| *there != text)
+            && let Some(journal) = &mut self.journal
+        {
+            journal.take_back(before);
+        }
+        for (there, _) in names.iter().filter(|(there, whole)| {
+            *whole == Whole::No && is_leftover(there) && there.ends_with(&text)
+        }) {
+            // What stays is removed by the next start.
+            let _ = self.volume.delete(there);
+        }
+    }
+
+    fn active_bytes(&self) -> u64 {
+        self.disk.open_read(&self.layout.active()).and_then(|file| file.len()).unwrap_or(0)
+    }
+}
+
+/// The first line that is still in the log.
+fn first_seq(log: &Log) -> Seq {
+    log.segments().first().map_or(log.segment(), |segment| segment.first)
+}
+
+/// What a whole block says of itself.
+fn look_at(disk: &dyn Disk, folder: &Path, name: BlockName) -> Result<Block, String> {
+    let manifest =
+        Manifest::read(disk, &folder.join(name.to_string())).map_err(|e| e.to_string())?;
+    if manifest.block != name.number || !name.is_of(&manifest.root) {
+        return Err("its name is not the one of its manifest".to_owned());
+    }
+    Ok(Block {
+        name,
+        size: manifest.sealed_size,
+        root: manifest.root,
+        first_seq: manifest.first_seq,
+        time: manifest.time,
+    })
 }

@@ -1,0 +1,117 @@
+//! Lines by which the log tells of itself: they are no news, and seal no block.
+
+use std::collections::BTreeMap;
+
+use ghost_log::{LogError, LogReader};
+
+/// Their kinds. A tail that was cut off (`recovered`) and a gap are news.
+const OWN: [&str; 7] = ["block", "element", "epoch", "key", "retired", "segment", "shape"];
+
+/// Lines whose kind was not looked at stand under this name.
+const UNCOUNTED: &str = "uncounted";
+
+/// So much of a log is read to count it.
+const COUNTED_BYTES_MAX: u64 = 256 << 20;
+
+/// How far into a line its kind is looked for: only a time and a number stand before it.
+const KIND_BYTES: usize = 160;
+
+/// Whether any of these is more than the log's own lines.
+pub(crate) fn has_news(events: &BTreeMap<String, u64>) -> bool {
+    events.iter().any(|(kind, count)| *count > 0 && !OWN.contains(&kind.as_str()))
+}
+
+/// Lines by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Counts(BTreeMap<String, u64>);
+
+impl Counts {
+    pub(crate) fn has_news(&self) -> bool {
+        has_news(&self.0)
+    }
+
+    /// These and others.
+    pub(crate) fn with(&self, others: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+        let mut all = self.0.clone();
+        for (kind, count) in others.iter().filter(|(_, count)| **count > 0) {
+            match all.get_mut(kind) {
+                Some(total) => *total = total.saturating_add(*count),
+                None => drop(all.insert(kind.clone(), *count)),
+            }
+        }
+        all
+    }
+}
+
+/// Counts the lines after line `size`. What cannot be read or is too much counts as lines of which
+/// nothing is known, and so as news.
+pub(crate) fn count(reader: &LogReader, size: u64) -> Counts {
+    let mut counts = BTreeMap::new();
+    let mut bytes = 0;
+    let mut lines = reader.lines(size.saturating_add(1));
+    let read = loop {
+        match lines.next() {
+            Ok(None) => break Ok(()),
+            Ok(Some(_)) if bytes >= COUNTED_BYTES_MAX => break Err(None),
+            Ok(Some(line)) => {
+                bytes += line.bytes.len() as u64;
+                // Of a log that begins later, lines before are none of these.
+                if line.seq > size {
+                    add(&mut counts, kind(line.bytes));
+                }
+            }
+            Err(error) => break Err(Some(error)),
+        }
+    };
+    if let Err::<(), Option<LogError>>(_) = read {
+        counts.insert(UNCOUNTED.to_owned(), 1);
+    }
+    Counts(counts)
+}
+
+/// A line's `event_type`.
+pub(crate) fn kind(line: &[u8]) -> &str {
+    const KEY: &[u8] = b"\"event_type\":\"";
+    let head = &line[..line.len().min(KIND_BYTES)];
+    let Some(at) = head.windows(KEY.len()).position(|window| window == KEY) else { return "" };
+    let rest = &head[at + KEY.len()..];
+    let end = rest.iter().position(|c| *c == b'"').unwrap_or(0);
+    std::str::from_utf8(&rest[..end]).unwrap_or_default()
+}
+
+pub(crate) fn add(counts: &mut BTreeMap<String, u64>, kind: &str) {
+    match counts.get_mut(kind) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(kind.to_owned(), 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_read_from_any_bytes_and_never_from_a_text_behind_it() {
+        let line =
+            br#"{"timestamp":"x","flow_id":1,"event_type":"flow","a":"\"event_type\":\"b\""}"#;
+        assert_eq!(kind(line), "flow");
+        assert_eq!(kind(br#"{"event_type":"shape""#), "shape");
+        bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+            let _ = kind(bytes);
+            let mut near = br#"{"event_type":""#.to_vec();
+            near.extend(bytes);
+            let _ = kind(&near);
+        });
+    }
+
+    #[test]
+    fn only_what_the_log_does_not_tell_of_itself_is_news() {
+        let of = |kinds: &[(&str, u64)]| {
+            kinds.iter().map(|(kind, n)| ((*kind).to_owned(), *n)).collect::<BTreeMap<_, _>>()
+        };
+        assert!(!has_news(&of(&[("epoch", 1), ("shape", 9), ("retired", 1), ("flow", 0)])));
+        for news in ["flow", "gap", "recovered", "change", "import", UNCOUNTED, ""] {
+            assert!(has_news(&of(&[("epoch", 1), (news, 1)])), "{news}");
+        }
+    }
+}
