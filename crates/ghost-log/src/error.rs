@@ -29,6 +29,33 @@ pub enum LogError {
          accept-loss"
     )]
     Shorter { acknowledged: Seq, leaf: Digest, found: Seq },
+    #[error(
+        "the log ends at line {found}, but its checkpoint was signed for line {signed}, which was \
+         durable: lines were cut off or the disk lied. Fetch them from a replica or a backup, or \
+         start with accept-loss"
+    )]
+    BehindCheckpoint { signed: u64, found: Seq },
+    #[error(
+        "the first {size} lines are not those for which {} was signed. Nothing was changed: compare \
+         with a replica or a backup, or start with accept-loss",
+        path.display()
+    )]
+    NotOfCheckpoint { size: u64, path: PathBuf },
+    #[error("nothing is signed: the log has no key ({cause})")]
+    NoKey { cause: String },
+    #[error("a key is made of 32 random bytes; these are all zero, or those of the key in use")]
+    NoSeed,
+    #[error("the key cannot be used: {cause}")]
+    Key { cause: String },
+    #[error(
+        "nothing is signed: the log's beginning is gone, and no tiles stand for it. It is chained, \
+         and a new log can be signed"
+    )]
+    NoTree,
+    #[error("an element's id has 1 to 256 bytes, its kind 1 to 32")]
+    ElementName,
+    #[error("the log has as many elements as one may have (65,536); this one was turned away")]
+    TooManyElements,
     #[error("an event of {bytes} bytes is longer than a line may be")]
     TooLong { bytes: usize },
     #[error("an event must be one JSON object on one line, left open at its end")]
@@ -37,8 +64,8 @@ pub enum LogError {
     UnknownShape { id: ShapeId },
     #[error("no line stands at byte {offset} of segment {segment}")]
     NoSuchLine { segment: Seq, offset: u64 },
-    #[error("not built yet: {what}")]
-    Unready { what: &'static str },
+    #[error("line {seq} is not in this log yet, which ends at line {last}")]
+    Beyond { seq: Seq, last: Seq },
     #[error("line {seq} is not in this log, which begins at line {first}")]
     Gone { seq: Seq, first: Seq },
 }

@@ -10,7 +10,8 @@ use std::io;
 
 use ghost_event::{Digest, Seq};
 use ghost_world::File;
-use sha2::Digest as _;
+
+use crate::put::check;
 
 /// A line and its leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,9 +22,6 @@ pub struct Head {
 }
 
 const SLOT_BYTES: usize = 512;
-
-/// Hexadecimal digits of a slot's check.
-const CHECK_DIGITS: usize = 16;
 
 impl Head {
     /// Reads `SEQ:LEAF`.
@@ -46,13 +44,7 @@ impl Head {
 
 fn slot(bytes: &[u8]) -> Option<Head> {
     let (text, sum) = std::str::from_utf8(bytes).ok()?.trim_end().rsplit_once(' ')?;
-    (check(text) == sum).then(|| Head::parse(text)).flatten()
-}
-
-fn check(text: &str) -> String {
-    let mut sum = Digest(sha2::Sha256::digest(text).into()).to_string();
-    sum.truncate(CHECK_DIGITS);
-    sum
+    (check(text.as_bytes()) == sum).then(|| Head::parse(text)).flatten()
 }
 
 /// Writes heads, slot by slot.
@@ -74,7 +66,7 @@ impl HeadFile {
 
     pub(crate) fn write(&mut self, head: &Head) -> io::Result<()> {
         let text = format!("{:020}:{}", head.seq, head.leaf);
-        let line = format!("{text} {}", check(&text));
+        let line = format!("{text} {}", check(text.as_bytes()));
         let padded = format!("{line:<width$}\n", width = SLOT_BYTES - 1);
         let n = self.file.write_at(padded.as_bytes(), self.slot * SLOT_BYTES as u64)?;
         if n < SLOT_BYTES {

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ghost_event::Seq;
 
+use crate::proof::key::KeyId;
+use crate::proof::tile::TileAt;
+
 /// The folders of one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -51,6 +54,60 @@ impl Layout {
     #[must_use]
     pub fn segment(&self, first: Seq) -> PathBuf {
         self.segments().join(format!("{first:0DIGITS$}.jsonl"))
+    }
+
+    /// The log's newest checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> PathBuf {
+        self.log.join("checkpoint")
+    }
+
+    /// Where the tree's tiles lie.
+    #[must_use]
+    pub fn tiles(&self) -> PathBuf {
+        self.log.join("tile")
+    }
+
+    /// A full tile of the tree.
+    #[must_use]
+    pub fn tile(&self, at: TileAt) -> PathBuf {
+        self.log.join(at.path())
+    }
+
+    /// What of the tree is needed of lines that are gone, and stands in no full tile.
+    #[must_use]
+    pub fn edge(&self) -> PathBuf {
+        self.log.join("tile/edge")
+    }
+
+    /// The keys that sign; only their owner may enter.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.data.join("state/keys")
+    }
+
+    /// One key.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> PathBuf {
+        self.keys().join(format!("{id}.key"))
+    }
+
+    /// Names the key in use.
+    #[must_use]
+    pub fn current_key(&self) -> PathBuf {
+        self.keys().join("current")
+    }
+
+    /// The highest epoch that was ever begun here.
+    #[must_use]
+    pub fn epoch(&self) -> PathBuf {
+        self.data.join("state/epoch")
+    }
+
+    /// The heads of all elements, as of the newest sealed segment.
+    #[must_use]
+    pub fn elements(&self) -> PathBuf {
+        self.data.join("state/elements")
     }
 
     /// What is known of the log but is not the log: never shipped, may be deleted.

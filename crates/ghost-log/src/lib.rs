@@ -11,18 +11,23 @@
 //!
 //! **Invariant:** one writer a log, held by a lock; readers take none.
 
+mod edge;
 mod elements;
+mod epoch;
 mod error;
 mod head;
 mod imports;
+mod keys;
 mod layout;
 mod limits;
 pub mod proof;
+mod put;
 mod reader;
 mod recover;
 mod scan;
 mod segments;
 mod stats;
+mod tiles;
 mod tree_reader;
 mod verify;
 mod writer;
@@ -31,10 +36,11 @@ pub use elements::{Element, ElementHead};
 pub use error::LogError;
 pub use head::Head;
 pub use imports::{ImportRecord, Imports};
+pub use keys::KeyFound;
 pub use layout::Layout;
-pub use limits::LogConfig;
+pub use limits::{ELEMENT_ID_BYTES_MAX, ELEMENT_KIND_BYTES_MAX, ELEMENTS_MAX, LogConfig};
 pub use reader::{Line, Lines, LogReader, Position, is_event_of_import};
-pub use recover::{Cut, Recovery};
+pub use recover::{CheckpointFound, Cut, Recovery};
 pub use segments::{Retired, SegmentInfo};
 pub use stats::{LogStats, stats, stats_on};
 pub use tree_reader::TreeReader;

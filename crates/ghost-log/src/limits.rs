@@ -29,6 +29,40 @@ pub(crate) const TORN_BYTES_KEPT: u64 = 16 << 20;
 /// Sealed segments are searched for shapes at a start up to this many bytes, newest first.
 pub(crate) const SHAPE_SEARCH_BYTES: u64 = 64 << 20;
 
+/// Full tiles that wait for room on the disk; as many are 33 million lines, which wait for the same
+/// room. What is beyond is made again at the next start.
+pub(crate) const TILES_WAITING_MAX: usize = 512;
+
+/// Tiles that a reader of the tree keeps in memory: 512 KiB.
+pub(crate) const TILES_READ: usize = 64;
+
+/// Groups of 256 leaves that it keeps: 256 KiB.
+pub(crate) const GROUPS_READ: usize = 32;
+
+/// Roots of such groups that it keeps: those of 65,536 lines and some more.
+pub(crate) const GROUP_ROOTS_READ: usize = 1024;
+
+/// Segments of which it knows where each group's lines begin.
+pub(crate) const SEGMENTS_READ: usize = 8;
+
+/// The edge has at most 255 roots of groups and 255 leaves, of at most 90 bytes each.
+pub(crate) const EDGE_BYTES_MAX: usize = 64 << 10;
+
+/// Elements of one log: as many as shapes. What is beyond is turned away and counted.
+pub const ELEMENTS_MAX: usize = 65_536;
+
+/// Bytes of an element's id, which stands in each of its lines.
+pub const ELEMENT_ID_BYTES_MAX: usize = 256;
+
+/// Bytes of an element's kind.
+pub const ELEMENT_KIND_BYTES_MAX: usize = 32;
+
+/// The heads of all elements, escaped.
+pub(crate) const ELEMENTS_BYTES_MAX: usize = ELEMENTS_MAX * 2048;
+
+/// Keys and their like are one line.
+pub(crate) const SMALL_BYTES_MAX: usize = 4096;
+
 /// Open files that a reader keeps.
 pub(crate) const OPEN_FILES: usize = 16;
 

@@ -81,6 +81,57 @@ impl LogReader {
         }
     }
 
+    /// The newest whole line; `None` in an empty log.
+    pub fn last_seq(&self) -> Result<Option<Seq>, LogError> {
+        // Twice: between the two looks the active segment may have been sealed.
+        for _ in 0..2 {
+            let active = self.layout.active();
+            if let Some(seq) = self.last_of(&active)? {
+                return Ok(Some(seq));
+            }
+            if let Some(first) = sealed(&*self.disk, &self.layout)?.last()
+                && let Some(seq) = self.last_of(&self.layout.segment(*first))?
+            {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
+    }
+
+    fn last_of(&self, path: &Path) -> Result<Option<Seq>, LogError> {
+        let read = || -> io::Result<Option<Seq>> {
+            let file = match self.disk.open_read(path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                other => other?,
+            };
+            let Some(end) = scan::end_of_lines(&*file, file.len()?)? else { return Ok(None) };
+            let line = scan::last_line(&*file, end)?;
+            Ok(line.and_then(|(_, line)| Tail::of(&line)).map(|tail| tail.seq))
+        };
+        read().map_err(LogError::io("read", path))
+    }
+
+    /// The first line of the active segment.
+    pub(crate) fn active_first(&self) -> Result<Option<Seq>, LogError> {
+        Ok(active(&*self.disk, &self.layout)?.map(|(first, _)| first))
+    }
+
+    /// The file of a segment, sealed or active.
+    pub(crate) fn segment_file(&self, segment: Seq) -> Result<Option<Box<dyn File>>, LogError> {
+        segment_file(&*self.disk, &self.layout, segment)
+    }
+
+    /// Lines from number `from` on, where line `next` is known to begin at `offset` of a segment.
+    pub(crate) fn lines_at(&self, segment: Seq, offset: u64, next: Seq, from: Seq) -> Lines {
+        let mut lines = self.lines(from);
+        if let Ok(Some(file)) = self.segment_file(segment) {
+            lines.segment = segment;
+            lines.next = next;
+            lines.scanner = Some(Scanner::new(file, offset));
+        }
+        lines
+    }
+
     /// Lines from number `from` on, or from the oldest that is left.
     pub fn lines(&self, from: Seq) -> Lines {
         Lines {

@@ -4,6 +4,10 @@
 //! behind the newest acknowledged line (`state/head`); without that witness only where nothing in
 //! it continues a chain. Any other damage is an error and changes nothing.
 
+pub(crate) mod ledger;
+
+pub use ledger::CheckpointFound;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,12 +17,16 @@ use ghost_event::line::{Note, Tail, View};
 use ghost_event::{Digest, Seq, ShapeId};
 use ghost_world::{Disk, File};
 
+use crate::elements::Elements;
 use crate::error::LogError;
 use crate::head::Head;
 use crate::imports::Imports;
+use crate::keys::KeyFound;
 use crate::layout::{Layout, first_of};
 use crate::limits::{LogConfig, SHAPE_SEARCH_BYTES, TORN_BYTES_KEPT};
 use crate::proof;
+use crate::proof::key::{KeyId, VerifyingKey};
+use crate::put::write_all;
 use crate::scan::{self, Piece, Scanner};
 use crate::verify::{self, VerifyOptions};
 
@@ -33,6 +41,14 @@ pub struct Recovery {
     pub head: Head,
     /// What was cut off.
     pub cut: Option<Cut>,
+    /// The newest checkpoint.
+    pub checkpoint: CheckpointFound,
+    /// The key that signs.
+    pub key: KeyFound,
+    /// Tiles of the tree that were missing, and made again from the lines.
+    pub tiles_made: u64,
+    /// Segments whose retirement a power cut had interrupted; they are gone now.
+    pub retired: u64,
 }
 
 /// A torn tail.
@@ -67,11 +83,15 @@ pub(crate) struct Found {
     /// The first line of the active segment, also where that is yet to be written.
     pub(crate) segment: Seq,
     pub(crate) head: Head,
-    pub(crate) log_id: Option<String>,
-    pub(crate) epoch: u64,
+    pub(crate) names: Names,
     pub(crate) shapes: Shapes,
     pub(crate) imports: Imports,
     pub(crate) cut: Option<Cut>,
+    /// Of the active segment's lines.
+    pub(crate) leaves: Vec<Digest>,
+    pub(crate) elements: Elements,
+    /// Sealed segments by their first lines, with their bytes.
+    pub(crate) sealed: Vec<(Seq, u64)>,
 }
 
 /// Sealed segments by their first lines, in order.
@@ -84,10 +104,13 @@ pub(crate) fn sealed(disk: &dyn Disk, layout: &Layout) -> Result<Vec<Seq>, LogEr
     }
 }
 
+/// Reads the log. What the newest checkpoint says of it is `signed`'s to tell, by the log's name:
+/// the lines that it covers may not be cut.
 pub(crate) fn find(
     disk: &Arc<dyn Disk>,
     layout: &Layout,
     config: &LogConfig,
+    signed: impl Fn(&str) -> u64,
 ) -> Result<Found, LogError> {
     let sealed = sealed(&**disk, layout)?;
     let acknowledged = disk.open_read(&layout.head()).ok().and_then(|f| Head::read(&*f));
@@ -107,24 +130,39 @@ pub(crate) fn find(
         active_lines: 0,
         segment: base.seq + 1,
         head: base,
-        log_id: None,
-        epoch: 0,
+        names: Names::default(),
         shapes: Shapes::new(),
         imports: Imports::default(),
         cut: None,
+        leaves: Vec::new(),
+        elements: Elements::default(),
+        sealed: Vec::with_capacity(sealed.len()),
     };
+    for first in &sealed {
+        found.sealed.push((*first, segment_bytes(disk, &layout.segment(*first))));
+    }
+    let (elements, read) = Elements::of_sealed(disk, layout, &sealed, base)?;
+    found.elements = elements;
+    if read {
+        // Without it they are read again at the next start.
+        let _ = found.elements.keep(&**disk, layout, base);
+    }
     let mut import_lines = Vec::new();
+    let mut broken = false;
+    if active.is_some() {
+        let first_of_all = sealed.is_empty();
+        broken =
+            read_active(disk, layout, &mut found, first_of_all, acknowledged, &mut import_lines)?;
+    }
+    remember(disk, layout, &sealed, &mut found)?;
+    let signed = found.names.log_id.as_deref().map_or(0, signed);
     if let Some(file) = active {
-        let broken = read_active(
-            disk,
-            layout,
-            &mut found,
-            sealed.is_empty(),
-            acknowledged,
-            &mut import_lines,
-        )?;
         let bytes = file.len().map_err(LogError::io("read", &path))?;
         if broken || bytes > found.active_bytes {
+            let witnessed = acknowledged.is_none_or(|ack| found.head.seq >= ack.seq);
+            if found.head.seq < signed && witnessed && !config.accept_loss {
+                return Err(LogError::BehindCheckpoint { signed, found: found.head.seq });
+            }
             cut_tail(disk, layout, config, &mut found, &*file, bytes, acknowledged)?;
         }
         found.active = Some(file);
@@ -151,7 +189,20 @@ pub(crate) fn find(
             cut.acknowledged_lost = ack.seq - found.head.seq;
         }
     }
-    remember(disk, layout, &sealed, &mut found)?;
+    if found.head.seq < signed {
+        if !config.accept_loss {
+            return Err(LogError::BehindCheckpoint { signed, found: found.head.seq });
+        }
+        let after_seq = found.head.seq;
+        let cut = found.cut.get_or_insert(Cut {
+            after_seq,
+            bytes: 0,
+            lines: 0,
+            acknowledged_lost: 0,
+            kept: None,
+        });
+        cut.acknowledged_lost = cut.acknowledged_lost.max(signed - after_seq);
+    }
     imports(disk, layout, &sealed, &mut found, &import_lines)?;
     Ok(found)
 }
@@ -211,10 +262,12 @@ fn read_active(
             return Err(damaged(disk, layout));
         }
         found.head = head;
+        found.leaves.push(head.leaf);
         found.active_lines += 1;
         found.active_bytes += line.len() as u64;
+        let segment = found.segment;
+        found.elements.take_line(line, tail, segment);
         if scan::is_note(line) {
-            let segment = found.segment;
             note(found, line, tail, segment, import_lines);
         }
     }
@@ -224,21 +277,38 @@ fn note(found: &mut Found, line: &[u8], tail: Tail, segment: Seq, imports: &mut 
     match scan::event_type(line) {
         b"shape" => remember_line(&mut found.shapes, line, tail, segment),
         b"import" => imports.push(line.to_vec()),
-        b"epoch" | b"segment" => {
-            if let Some((log, epoch)) = epoch_of(line) {
-                found.log_id = Some(log);
-                found.epoch = found.epoch.max(epoch);
-            }
-        }
+        b"epoch" | b"segment" | b"key" => found.names.take(line),
         _ => {}
     }
 }
 
-fn epoch_of(line: &[u8]) -> Option<(String, u64)> {
-    match View::parse(line).ok()?.note? {
-        Note::Epoch(n) => Some((n.log.into_owned(), n.epoch)),
-        Note::Segment(n) => Some((n.log.into_owned(), n.epoch)),
-        _ => None,
+/// What a log calls itself, and the key that it names last.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) log_id: Option<String>,
+    pub(crate) epoch: u64,
+    pub(crate) key: Option<KeyId>,
+    /// The key's name, where that was told.
+    pub(crate) origin: Option<String>,
+}
+
+impl Names {
+    fn take(&mut self, line: &[u8]) {
+        let (log, epoch, key) = match View::parse(line).ok().and_then(|view| view.note) {
+            Some(Note::Epoch(n)) => (n.log, n.epoch, n.key),
+            Some(Note::Segment(n)) => (n.log, n.epoch, n.key),
+            Some(Note::Key(n)) => {
+                if let Ok(key) = VerifyingKey::parse(&n.key) {
+                    self.key = Some(key.id);
+                    self.origin = Some(key.name);
+                }
+                return;
+            }
+            _ => return,
+        };
+        self.log_id = Some(log.into_owned());
+        self.epoch = self.epoch.max(epoch);
+        self.key = KeyId::parse(&key).or(self.key);
     }
 }
 
@@ -285,21 +355,18 @@ fn remember(
     let mut left = SHAPE_SEARCH_BYTES;
     for first in sealed.iter().rev() {
         let mut older = Shapes::new();
-        let mut names = None;
+        let mut names = Names::default();
         let mut bytes = 0;
         each_note(disk, &layout.segment(*first), |line, tail| {
             bytes += line.len() as u64;
             match scan::event_type(line) {
                 b"shape" => remember_line(&mut older, line, tail, *first),
-                b"epoch" | b"segment" => names = epoch_of(line).or(names.take()),
+                b"epoch" | b"segment" | b"key" => names.take(line),
                 _ => {}
             }
         })?;
-        if found.log_id.is_none()
-            && let Some((log, epoch)) = names
-        {
-            found.log_id = Some(log);
-            found.epoch = epoch;
+        if found.names.log_id.is_none() && names.log_id.is_some() {
+            found.names = names;
         }
         for (id, old) in older {
             match found.shapes.entry(id) {
@@ -314,7 +381,7 @@ fn remember(
             }
         }
         left = left.saturating_sub(segment_bytes(disk, &layout.segment(*first)));
-        if left == 0 && found.log_id.is_some() {
+        if left == 0 && found.names.log_id.is_some() {
             break;
         }
     }
@@ -399,19 +466,6 @@ fn imports(
         file.sync()
     };
     write().map_err(LogError::io("write", &path))
-}
-
-pub(crate) fn write_all(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()> {
-    let mut done = 0;
-    while done < bytes.len() {
-        match file.write_at(&bytes[done..], offset + done as u64) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => done += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }
 
 /// Cuts what follows the last right line, where that may be cut.

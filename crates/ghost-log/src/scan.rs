@@ -106,6 +106,34 @@ pub(crate) fn event_type(line: &[u8]) -> &[u8] {
 pub(crate) fn is_note(line: &[u8]) -> bool {
     line.starts_with(b"{\"event_type\"")
         || line.get(46..61).is_some_and(|l| l == b",\"event_type\":\"")
+            && line.get(61..68).is_none_or(|l| l != b"change\"")
+}
+
+/// Whether the line places itself in the chain of an element: told by the end of its body.
+pub(crate) fn has_element(line: &[u8], body_bytes: usize) -> bool {
+    const END: &[u8] = b"\"}";
+    const PREV: &[u8] = b",\"prev\":\"";
+    let from = body_bytes.checked_sub(END.len() + 64 + PREV.len());
+    from.and_then(|at| line.get(at..body_bytes))
+        .is_some_and(|l| l.starts_with(PREV) && l.ends_with(END))
+}
+
+/// Where the last whole line ends of a file of `len` bytes that may be growing; `None` where there
+/// is none near its end.
+pub(crate) fn end_of_lines(file: &dyn File, len: u64) -> io::Result<Option<u64>> {
+    let mut window = 4096_u64;
+    loop {
+        let from = len.saturating_sub(window);
+        let mut bytes = vec![0; usize::try_from(len - from).unwrap_or(0)];
+        let n = file.read_full_at(&mut bytes, from)?;
+        if let Some(at) = memchr::memrchr(b'\n', &bytes[..n]) {
+            return Ok(Some(from + at as u64 + 1));
+        }
+        if from == 0 || window > LINE_BYTES_MAX as u64 {
+            return Ok(None);
+        }
+        window *= 8;
+    }
 }
 
 /// The last whole line of a file of `len` bytes that ends with one, and where it begins.

@@ -9,29 +9,34 @@
 //! of what a sync answered `Ok` for.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
-use ghost_event::line::{
-    self, EpochNote, ImportNote, LINE_BYTES_MAX, Note, RecoveredNote, SegmentNote, TAIL_BYTES_MAX,
-};
+use ghost_event::line::{self, ImportNote, LINE_BYTES_MAX, Note, SegmentNote, TAIL_BYTES_MAX};
 use ghost_event::{Digest, Priority, Seq, ShapeId, Timestamp};
-use ghost_world::{Clock, Disk, File, Lock, Locked, RealDisk};
+use ghost_world::{Clock, Disk, File, Lock};
 
+use crate::elements::Elements;
 use crate::error::{LogError, no_space};
 use crate::head::{Head, HeadFile};
 use crate::imports::Imports;
+use crate::keys::Keys;
 use crate::layout::Layout;
 use crate::limits::{
     LogConfig, SYNC_EVENTS, SYNC_PAUSE_NS, WAITING_BYTES_MAX, WRITE_BYTES, sync_delay_ns,
 };
 use crate::proof;
+use crate::proof::key::{KeyId, SigningKey};
+use crate::put::write_all;
 use crate::reader::Position;
-use crate::recover::{self, Recovery, Remembered, Shapes};
+use crate::recover::{self, Remembered, Shapes};
+use crate::tiles::Growing;
 
-mod ledger;
+mod element;
+mod retire;
+mod sign;
+mod start;
 
-pub use ledger::Signed;
+pub use sign::Signed;
 
 /// An open log.
 #[derive(Debug)]
@@ -62,6 +67,22 @@ pub struct Log {
     full_at: Option<usize>,
     shapes: Shapes,
     imports: Imports,
+    /// Sealed segments by their first lines, with their bytes.
+    sealed: Vec<(Seq, u64)>,
+    elements: Elements,
+    elements_turned_away: u64,
+    /// `None` where the log's beginning is gone and nothing stands for it. It has every line but,
+    /// maybe, the last: that can still be taken back.
+    tree: Option<Growing>,
+    keys: Keys,
+    /// The key that signs, or why there is none.
+    key: Result<SigningKey, String>,
+    /// The key that the log names last.
+    told_key: Option<KeyId>,
+    /// The name of its keys.
+    origin: String,
+    /// The newest checkpoint of this session, and whether it is durable.
+    signed: Option<(Signed, bool)>,
     log_id: String,
     epoch: u64,
     note: Vec<u8>,
@@ -87,117 +108,6 @@ pub struct Appended {
 }
 
 impl Log {
-    /// Opens the log under the data folder `data`, makes it where there is none, and begins an epoch.
-    pub fn open(
-        data: &Path,
-        config: LogConfig,
-        clock: Arc<dyn Clock>,
-    ) -> Result<(Log, Recovery), LogError> {
-        Log::open_on(Arc::new(RealDisk), data, config, clock)
-    }
-
-    /// The same on any disk.
-    pub fn open_on(
-        disk: Arc<dyn Disk>,
-        data: &Path,
-        config: LogConfig,
-        clock: Arc<dyn Clock>,
-    ) -> Result<(Log, Recovery), LogError> {
-        let layout = Layout::new(data);
-        for dir in [layout.segments(), layout.state()] {
-            disk.create_dirs(&dir).map_err(LogError::io("make the folder", &dir))?;
-        }
-        let path = layout.lock();
-        let lock = match disk.lock(&path, &config.holder).map_err(LogError::io("lock", &path))? {
-            Locked::Mine(lock) => lock,
-            Locked::Theirs(holder) => return Err(LogError::Locked { path, holder }),
-        };
-        let link = layout.link();
-        disk.link(Path::new("log/events.jsonl"), &link).map_err(LogError::io("link", &link))?;
-        let found = recover::find(&disk, &layout, &config)?;
-        let file = match found.active {
-            Some(file) => file,
-            None => create_active(&*disk, &layout)?,
-        };
-        let hex = |id: [u8; 16]| id.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        let recovery = Recovery {
-            log_id: found.log_id.unwrap_or_else(|| hex(config.log_id)),
-            epoch: found.epoch + 1,
-            head: found.head,
-            cut: found.cut,
-        };
-        let mut log = Log {
-            head_file: open_or_create(&*disk, &layout.head()).map(HeadFile::new),
-            import_file: open_or_create(&*disk, &layout.imports())
-                .and_then(|f| f.len().ok().map(|len| (f, len))),
-            file,
-            chain: Chain {
-                head: found.head,
-                segment: found.segment,
-                bytes: found.active_bytes,
-                lines: found.active_lines,
-            },
-            buffer: Vec::with_capacity(2 * WRITE_BYTES),
-            written: found.active_bytes,
-            durable: found.head,
-            pending: 0,
-            pending_prio: None,
-            deadline_ns: None,
-            synced_ns: 0,
-            bulk: config.bulk,
-            refused: None,
-            full_at: None,
-            shapes: found.shapes,
-            imports: found.imports,
-            log_id: recovery.log_id.clone(),
-            epoch: recovery.epoch,
-            note: Vec::new(),
-            disk,
-            clock,
-            layout,
-            config,
-            _lock: lock,
-        };
-        log.begin(&recovery)?;
-        if let Some(heads) = &mut log.head_file {
-            // Both slots: a head of lines that are gone must not outlive them.
-            let _ = heads.write(&log.durable);
-        }
-        log.keep_head();
-        Ok((log, recovery))
-    }
-
-    /// Writes the lines of a start, and makes them durable.
-    fn begin(&mut self, recovery: &Recovery) -> Result<(), LogError> {
-        if self.chain.lines == 0 && self.chain.head.seq > 0 {
-            // A segment's first line names log and epoch, whatever follows it.
-            self.segment_note(recovery.epoch - 1);
-        }
-        let (log, program) = (self.log_id.clone(), self.config.program.clone());
-        let boot = self.clock.boot_id();
-        let parent = self.chain.head;
-        self.put_note(&Note::Epoch(EpochNote {
-            log: log.into(),
-            epoch: self.epoch,
-            parent_seq: parent.seq,
-            parent_leaf: parent.leaf,
-            program: program.into(),
-            boot: boot.into(),
-            key: "".into(),
-        }));
-        if let Some(cut) = &recovery.cut {
-            let kept = cut.kept.as_ref().and_then(|p| p.file_name()).and_then(|n| n.to_str());
-            self.put_note(&Note::Recovered(RecoveredNote {
-                after_seq: cut.after_seq,
-                bytes: cut.bytes,
-                lines: cut.lines,
-                acknowledged_lost: cut.acknowledged_lost,
-                kept: kept.unwrap_or_default().to_owned().into(),
-            }));
-        }
-        self.sync()
-    }
-
     /// Takes in an event of shape `shape` (none for a note), after stating the shape where this
     /// segment has not. After [`LogError::Refused`] nobody knows whether the event reached the disk:
     /// the next start tells; after any other error it is not in the log.
@@ -209,20 +119,28 @@ impl Log {
     ) -> Result<Appended, LogError> {
         self.usable()?;
         check_body(body)?;
-        let stated = match shape {
-            None => 0,
-            Some(id) => match self.shapes.get(&id) {
-                None => return Err(LogError::UnknownShape { id }),
-                Some(known) if known.stated_in == self.chain.segment => 0,
-                Some(known) => known.body.len() + TAIL_BYTES_MAX,
-            },
-        };
+        let stated = self.shape_bytes(shape)?;
         self.make_room(stated + body.len() + TAIL_BYTES_MAX)?;
         if let Some(id) = shape {
             self.state_shape(id);
         }
+        self.put_event(prio, body)
+    }
+
+    /// Room for stating a shape where this segment has not.
+    fn shape_bytes(&self, shape: Option<ShapeId>) -> Result<usize, LogError> {
+        let Some(id) = shape else { return Ok(0) };
+        match self.shapes.get(&id) {
+            None => Err(LogError::UnknownShape { id }),
+            Some(known) if known.stated_in == self.chain.segment => Ok(0),
+            Some(known) => Ok(known.body.len() + TAIL_BYTES_MAX),
+        }
+    }
+
+    /// Puts an event for which room was made.
+    fn put_event(&mut self, prio: Priority, body: &[u8]) -> Result<Appended, LogError> {
         let before = self.chain;
-        let position = self.chain.put(&mut self.buffer, body);
+        let position = self.chain.put(&mut self.tree, &mut self.buffer, body);
         let appended = Appended { seq: self.chain.head.seq, position };
         if let Err(error) = self.settle(prio) {
             if self.refused.is_none() {
@@ -290,7 +208,7 @@ impl Log {
             // A copy for the next start, outside the chain.
             let mut line = self.note.clone();
             line::close(&mut line, appended.seq, &Digest::ZERO);
-            if recover::write_all(&**file, &line, *len).is_ok() {
+            if write_all(&**file, &line, *len).is_ok() {
                 *len += line.len() as u64;
             }
         }
@@ -363,6 +281,7 @@ impl Log {
         }
         self.sync()?;
         self.keep_head();
+        self.keep_tiles_where_room()?;
         if let Some((file, _)) = &self.import_file {
             // Its entries of this segment will not be looked for in the log again.
             if file.sync().is_err() {
@@ -378,9 +297,12 @@ impl Log {
                 return Err(other);
             }
         }
+        self.sealed.push((self.chain.segment, self.written));
         self.chain =
             Chain { head: self.chain.head, segment: self.chain.head.seq + 1, bytes: 0, lines: 0 };
         self.written = 0;
+        // Without it the next start reads the segment; nothing else is lost.
+        let _ = self.elements.keep(&*self.disk, &self.layout, self.chain.head);
         self.segment_note(self.epoch);
         Ok(())
     }
@@ -471,7 +393,7 @@ impl Log {
             && known.stated_in != self.chain.segment
         {
             known.stated_in = self.chain.segment;
-            self.chain.put(&mut self.buffer, &known.body);
+            self.chain.put(&mut self.tree, &mut self.buffer, &known.body);
         }
     }
 
@@ -484,7 +406,7 @@ impl Log {
 
     fn put_note(&mut self, note: &Note<'_>) {
         let body = self.note_body(note);
-        self.chain.put(&mut self.buffer, &body);
+        self.chain.put(&mut self.tree, &mut self.buffer, &body);
         self.note = body;
     }
 
@@ -495,7 +417,7 @@ impl Log {
             epoch,
             parent_seq: parent.seq,
             parent_leaf: parent.leaf,
-            key: "".into(),
+            key: self.told_key.map(|id| id.to_string()).unwrap_or_default().into(),
         }));
     }
 
@@ -573,7 +495,17 @@ impl Drop for Log {
 }
 
 impl Chain {
-    fn put(&mut self, buffer: &mut Vec<u8>, body: &[u8]) -> Position {
+    /// The tree takes in the last line: from here on that is not taken back.
+    fn settle(&self, tree: &mut Option<Growing>) {
+        if let Some(tree) = tree
+            && tree.size() < self.head.seq
+        {
+            tree.push(self.head.leaf);
+        }
+    }
+
+    fn put(&mut self, tree: &mut Option<Growing>, buffer: &mut Vec<u8>, body: &[u8]) -> Position {
+        self.settle(tree);
         let at = buffer.len();
         buffer.extend_from_slice(body);
         line::close(buffer, self.head.seq + 1, &self.head.leaf);
@@ -603,9 +535,4 @@ fn create_active(disk: &dyn Disk, layout: &Layout) -> Result<Box<dyn File>, LogE
     let file = disk.create(&path).map_err(LogError::io("create", &path))?;
     disk.sync_dir(&dir).map_err(LogError::io("sync", &dir))?;
     Ok(file)
-}
-
-/// State may be missing: it is made anew, and where even that fails, gone without.
-fn open_or_create(disk: &dyn Disk, path: &Path) -> Option<Box<dyn File>> {
-    disk.open(path).or_else(|_| disk.create(path)).ok()
 }

@@ -123,8 +123,12 @@ const END_NS: i64 = 1_795_154_201_123_456_789;
 /// Every kind of line, in three segments and two epochs.
 fn make(dir: &Path) -> Head {
     let open = || {
-        let config =
-            ghost_log::LogConfig { program: "ghostbridge 0.1.0".into(), ..config(1 << 20) };
+        // No key: the fixture is older than keys.
+        let config = ghost_log::LogConfig {
+            program: "ghostbridge 0.1.0".into(),
+            key_seed: [0; 32],
+            ..config(1 << 20)
+        };
         Log::open_on(Arc::new(RealDisk), dir, config, clock()).unwrap().0
     };
     let mut log = open();

@@ -12,7 +12,14 @@ use ghost_world::{Disk, SimClock, SimDisk};
 pub const DATA: &str = "/data";
 
 pub fn config(segment_bytes: u64) -> LogConfig {
-    LogConfig { segment_bytes, log_id: [0xab; 16], holder: "pid 7".into(), ..LogConfig::default() }
+    LogConfig {
+        segment_bytes,
+        log_id: [0xab; 16],
+        identity: "bridge.example".into(),
+        key_seed: [0x5e; 32],
+        holder: "pid 7".into(),
+        ..LogConfig::default()
+    }
 }
 
 pub fn disk_of(sim: &SimDisk) -> Arc<dyn Disk> {
