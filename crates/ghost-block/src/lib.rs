@@ -36,9 +36,9 @@ mod sys;
 mod tree;
 mod volume;
 
-pub use diff::{Diff, diff};
+pub use diff::{Diff, Fork, diff};
 pub use error::BlockError;
-pub use list::{Listed, list, manifest_of, path_of};
+pub use list::{LISTED_MAX, Listed, list, manifest_of, path_of};
 pub use manifest::{Lost, Manifest, Parent, Reason};
 pub use name::{BlockName, NotAName};
 pub use restore::{Restored, Target, restore};

@@ -112,6 +112,10 @@ impl Sealer {
         let names = volume.names()?;
         let half = layout.log().join(format!("{MANIFEST}{NEW}"));
         let _ = disk.remove(&half);
+        if Manifest::read(&*disk, &layout.log()).is_err() {
+            // Torn: the freeze that would have made it durable did not come.
+            let _ = disk.remove(&layout.log().join(MANIFEST));
+        }
         let (journal, torn_bytes) = Journal::open(Arc::clone(&disk), &layout.log())?;
         recovery.torn_bytes = torn_bytes;
         let sealed = journal.last().map_or(0, |last| last.block);
@@ -143,7 +147,15 @@ impl Sealer {
             .last()
             .filter(|last| blocks.iter().all(|block| block.name != last.name()))
             .map(|last| last.block);
-        let size = journal.last().map_or(0, |last| last.size);
+        // Where the newest seal was cut off, its lines are in no block yet.
+        let size = match (journal.last(), recovery.missing) {
+            (None, _) => 0,
+            (Some(last), None) => last.size,
+            (Some(last), Some(_)) => {
+                let older = blocks.iter().filter(|block| block.name.number < last.block);
+                older.map(|block| block.size).max().unwrap_or(0)
+            }
+        };
         let reader = LogReader::at(Arc::clone(&disk), layout.clone());
         let mut rate: Vec<(Timestamp, u64)> =
             journal::milestones(&*disk, &layout.log(), MILESTONES)

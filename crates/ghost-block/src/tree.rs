@@ -1,6 +1,6 @@
 //! The data folder, by an open descriptor: what lies in it is opened without leaving it.
 //!
-//! **Invariant:** no symbolic link is followed and no path above the folder is reached, so whoever
+//! **Invariant:** no symbolic link is followed, no mount crossed and no path above reached, so whoever
 //! may write the folder cannot turn a process with more rights elsewhere.
 
 use std::io;
@@ -32,7 +32,7 @@ impl Tree {
 
     /// Opens what lies at `path` below the folder.
     pub(crate) fn at(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
-        let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         loop {
             match rustix::fs::openat2(&self.0, path, flags, Mode::empty(), inside) {
