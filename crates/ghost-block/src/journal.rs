@@ -320,23 +320,6 @@ pub(crate) fn newest(
     Ok(found)
 }
 
-/// Seals that lie apart in time, oldest first: the first line of each file, of the newest `max`
-/// files. Files that cannot be read are passed over.
-pub(crate) fn milestones(disk: &dyn Disk, log: &Path, max: usize) -> Vec<Entry> {
-    let mut files = full_files(disk, log).unwrap_or_default();
-    files.push(log.join(NEWEST));
-    let from = files.len().saturating_sub(max);
-    files[from..]
-        .iter()
-        .filter_map(|path| {
-            let file = disk.open_read(path).ok()?;
-            let mut bytes = vec![0; LINE_BYTES_MAX];
-            let n = file.read_full_at(&mut bytes, 0).ok()?;
-            Entry::parse(bytes[..n].split(|c| *c == b'\n').next()?)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use ghost_log::proof::checkpoint::Checkpoint;
@@ -446,8 +429,6 @@ mod tests {
         assert!(all.iter().map(|e| e.block).eq(1..=count));
         let few = newest(&*disk, &log, 15).unwrap();
         assert!(few.iter().map(|e| e.block).eq(count - 14..=count));
-        assert_eq!(milestones(&*disk, &log, 9).len(), 3);
-        assert_eq!(milestones(&*disk, &log, 9)[0], entry(1));
         // Cut off between putting a file away and beginning the next.
         again.put_away().unwrap();
         let (mut cut, _) = Journal::open(Arc::clone(&disk), &log).unwrap();

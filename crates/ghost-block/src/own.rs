@@ -2,16 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ghost_log::{LogError, LogReader};
+use ghost_log::LogReader;
 
 /// Their kinds. A tail that was cut off (`recovered`) and a gap are news.
 const OWN: [&str; 7] = ["block", "element", "epoch", "key", "retired", "segment", "shape"];
-
-/// Lines whose kind was not looked at stand under this name.
-const UNCOUNTED: &str = "uncounted";
-
-/// So much of a log is read to count it.
-const COUNTED_BYTES_MAX: u64 = 256 << 20;
 
 /// How far into a line its kind is looked for: only a time and a number stand before it.
 const KIND_BYTES: usize = 160;
@@ -21,52 +15,17 @@ pub(crate) fn has_news(events: &BTreeMap<String, u64>) -> bool {
     events.iter().any(|(kind, count)| *count > 0 && !OWN.contains(&kind.as_str()))
 }
 
-/// Lines by kind.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Counts(BTreeMap<String, u64>);
-
-impl Counts {
-    pub(crate) fn has_news(&self) -> bool {
-        has_news(&self.0)
-    }
-
-    /// These and others.
-    pub(crate) fn with(&self, others: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
-        let mut all = self.0.clone();
-        for (kind, count) in others.iter().filter(|(_, count)| **count > 0) {
-            match all.get_mut(kind) {
-                Some(total) => *total = total.saturating_add(*count),
-                None => drop(all.insert(kind.clone(), *count)),
-            }
-        }
-        all
-    }
-}
-
-/// Counts the lines after line `size`. What cannot be read or is too much counts as lines of which
-/// nothing is known, and so as news.
-pub(crate) fn count(reader: &LogReader, size: u64) -> Counts {
-    let mut counts = BTreeMap::new();
-    let mut bytes = 0;
+/// Whether there is one after line `size`. What cannot be read may be.
+pub(crate) fn news_after(reader: &LogReader, size: u64) -> bool {
     let mut lines = reader.lines(size.saturating_add(1));
-    let read = loop {
+    loop {
         match lines.next() {
-            Ok(None) => break Ok(()),
-            Ok(Some(_)) if bytes >= COUNTED_BYTES_MAX => break Err(None),
-            Ok(Some(line)) => {
-                bytes += line.bytes.len() as u64;
-                // Of a log that begins later, lines before are none of these.
-                if line.seq > size {
-                    add(&mut counts, kind(line.bytes));
-                }
-            }
-            Err(error) => break Err(Some(error)),
+            Ok(None) => return false,
+            // In a log that begins later, no line is before.
+            Ok(Some(line)) if line.seq <= size || OWN.contains(&kind(line.bytes)) => {}
+            Ok(Some(_)) | Err(_) => return true,
         }
-    };
-    if let Err::<(), Option<LogError>>(_) = read {
-        counts.insert(UNCOUNTED.to_owned(), 1);
     }
-    Counts(counts)
 }
 
 /// A line's `event_type`.
@@ -110,7 +69,7 @@ mod tests {
             kinds.iter().map(|(kind, n)| ((*kind).to_owned(), *n)).collect::<BTreeMap<_, _>>()
         };
         assert!(!has_news(&of(&[("epoch", 1), ("shape", 9), ("retired", 1), ("flow", 0)])));
-        for news in ["flow", "gap", "recovered", "change", "import", UNCOUNTED, ""] {
+        for news in ["flow", "gap", "recovered", "change", "import", ""] {
             assert!(has_news(&of(&[("epoch", 1), (news, 1)])), "{news}");
         }
     }

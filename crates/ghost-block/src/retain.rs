@@ -76,6 +76,8 @@ pub struct Situation<'a> {
     pub first_seq: Seq,
     /// Oldest first.
     pub blocks: &'a [Kept],
+    /// What the clock says.
+    pub now: Timestamp,
     /// Blocks were made since the last one was deleted.
     pub created: bool,
     /// Deletions that the file system has not worked off.
@@ -146,7 +148,7 @@ fn delete(now: &Situation<'_>, total: u64, target: u64, newest_pins: bool) -> Op
     if now.blocks.len() > 1 && total > target && now.usage.pinned_bytes > 0 {
         return Some(oldest.number);
     }
-    let kept = kept(now.blocks, now.keep);
+    let kept = kept(now.blocks, now.keep, now.now);
     if let Some(block) = now.blocks.iter().find(|block| !kept.contains(&block.number)) {
         return Some(block.number);
     }
@@ -156,14 +158,15 @@ fn delete(now: &Situation<'_>, total: u64, target: u64, newest_pins: bool) -> Op
 
 const HOUR_NS: i64 = 3600 * Timestamp::NS_PER_S;
 
-/// The numbers of the blocks that `keep` wants kept.
+/// The numbers of the blocks that `keep` wants kept. Hours and days count by blocks, not by the clock,
+/// so that no jump of it gives them up; but a block that says it is of the future is of none.
 #[must_use]
-pub fn kept(blocks: &[Kept], keep: Keep) -> BTreeSet<u64> {
+pub fn kept(blocks: &[Kept], keep: Keep, now: Timestamp) -> BTreeSet<u64> {
     let mut kept: BTreeSet<u64> =
         blocks.iter().rev().take(keep.last.max(1) as usize).map(|block| block.number).collect();
     for (count, ns) in [(keep.hourly, HOUR_NS), (keep.daily, 24 * HOUR_NS)] {
         let mut seen = BTreeSet::new();
-        for block in blocks.iter().rev() {
+        for block in blocks.iter().rev().filter(|block| block.time <= now) {
             let slot = block.time.0.div_euclid(ns);
             if seen.contains(&slot) {
                 continue;
@@ -178,46 +181,5 @@ pub fn kept(blocks: &[Kept], keep: Keep) -> BTreeSet<u64> {
     kept
 }
 
-/// How long events stay, at the rate of the last day.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Outlook {
-    /// What the log grows by in a day, as it lies on the disk.
-    pub bytes_per_day: u64,
-    /// Until the oldest events begin to go; 0 where they do.
-    pub days_left: f64,
-    /// How far back the log reaches when it is full.
-    pub days_kept: f64,
-}
-
-const DAY_NS: f64 = 24.0 * 3600.0 * 1e9;
-
-/// `lines` were written in `ns`; the log has `lines_kept` lines. Nothing where too little is known:
-/// less than a minute, or no line.
-#[must_use]
-pub fn outlook(usage: &Usage, cap: Cap, lines_kept: u64, lines: u64, ns: u64) -> Option<Outlook> {
-    if ns < 60_000_000_000 || lines == 0 || lines_kept == 0 {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "an outlook is no account")]
-    let [log, total, cap, lines_kept, lines, ns] = [
-        usage.log_bytes,
-        usage.log_bytes.saturating_add(usage.pinned_bytes),
-        cap.bytes.saturating_sub(reserve_bytes(cap)),
-        lines_kept,
-        lines,
-        ns,
-    ]
-    .map(|n| n as f64);
-    let bytes_per_day = log / lines_kept * lines / ns * DAY_NS;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and below 2^63 for any disk"
-    )]
-    let rounded = bytes_per_day.round() as u64;
-    Some(Outlook {
-        bytes_per_day: rounded,
-        days_left: (cap - total).max(0.0) / bytes_per_day,
-        days_kept: cap / bytes_per_day,
-    })
-}
+#[cfg(test)]
+mod tests;

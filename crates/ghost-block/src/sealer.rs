@@ -17,10 +17,9 @@ use ghost_world::Disk;
 
 use crate::journal::{self, Entry, Journal};
 use crate::manifest::MANIFEST;
-use crate::own::{self, Counts};
 use crate::volume::{BLOCKS, NEW, is_leftover};
 use crate::{
-    BlockError, BlockName, Lost, Manifest, Parent, Reason, Volume, VolumeKind, Whole, retain,
+    BlockError, BlockName, Lost, Manifest, Parent, Reason, Volume, VolumeKind, Whole, own, retain,
 };
 
 mod tend;
@@ -30,15 +29,11 @@ pub use tend::Tended;
 /// Where a freeze copies the active segment, a longer one is sealed before.
 const COPIED_BYTES_MAX: u64 = 8 << 20;
 
-/// Files of the journal in which the rate of the last day is looked for.
-const MILESTONES: usize = 24;
-
 /// What whoever seals knows and the log does not tell.
 #[derive(Debug, Clone, Copy)]
 pub struct SealFacts<'a> {
     pub t2_ready_size: u64,
-    /// Lines since the last seal that made a block, by `event_type`. Those that were in the log when
-    /// the sealer was opened are counted by itself.
+    /// Lines since the newest block, by `event_type`; those of an earlier run, too.
     pub events: &'a BTreeMap<String, u64>,
     pub lost: Lost,
     pub reason: Reason,
@@ -90,14 +85,12 @@ pub struct Sealer {
     odd: Vec<String>,
     /// The highest number that was ever given.
     number: u64,
-    /// Lines that were in the log, and in no block, when the sealer was opened.
-    carried: Counts,
+    /// There was something new in the log, and in no block, when the sealer was opened.
+    news: bool,
     /// Segments were retired since the last block.
     retired: bool,
     /// A block was made since the last deletion.
     created: bool,
-    /// Sizes of the log at moments of the last day, oldest first.
-    rate: Vec<(Timestamp, u64)>,
 }
 
 impl Sealer {
@@ -157,15 +150,9 @@ impl Sealer {
             }
         };
         let reader = LogReader::at(Arc::clone(&disk), layout.clone());
-        let mut rate: Vec<(Timestamp, u64)> =
-            journal::milestones(&*disk, &layout.log(), MILESTONES)
-                .iter()
-                .map(|entry| (entry.time, entry.size))
-                .collect();
-        rate.dedup();
         let damaged = recovery.damaged.iter().map(|(name, _)| name);
         let sealer = Sealer {
-            carried: own::count(&reader, size),
+            news: own::news_after(&reader, size),
             journal: Some(journal),
             disk,
             volume,
@@ -175,7 +162,6 @@ impl Sealer {
             number,
             retired: false,
             created: false,
-            rate,
         };
         Ok((sealer, recovery))
     }
@@ -188,7 +174,7 @@ impl Sealer {
         log: &mut Log,
         facts: &SealFacts<'_>,
     ) -> Result<Option<Block>, BlockError> {
-        let news = self.retired || self.carried.has_news() || own::has_news(facts.events);
+        let news = self.retired || self.news || own::has_news(facts.events);
         let before = self.journal()?.last().cloned();
         if !news || before.as_ref().is_some_and(|last| last.size >= log.size()) {
             return Ok(None);
@@ -228,10 +214,9 @@ impl Sealer {
             time: facts.time,
         };
         self.blocks.push(block);
-        self.carried = Counts::default();
+        self.news = false;
         self.retired = false;
         self.created = true;
-        self.remember_rate(facts.time, signed.size);
         Ok(Some(block))
     }
 
@@ -283,7 +268,7 @@ impl Sealer {
             time: facts.time,
             reason: facts.reason,
             waited_ms: facts.waited_ms,
-            events: self.carried.with(facts.events),
+            events: facts.events.clone(),
             lost: facts.lost,
         }
     }

@@ -4,14 +4,11 @@ use ghost_event::{Seq, Timestamp};
 use ghost_log::Log;
 
 use super::{Sealer, first_seq, retain};
-use crate::retain::{Kept, Outlook, Segment, Situation};
+use crate::retain::{Kept, Segment, Situation};
 use crate::{BlockError, Cap, Keep, Reason, Usage};
 
-const DAY_NS: i64 = 24 * 3600 * Timestamp::NS_PER_S;
-const HOUR_NS: i64 = 3600 * Timestamp::NS_PER_S;
-
 /// What was given up, and what is left.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tended {
     /// Sealed segments that were retired, and their bytes before compression.
     pub retired_segments: u64,
@@ -27,8 +24,6 @@ pub struct Tended {
     pub over_bytes: u64,
     /// Bytes that may be appended before this should be called again.
     pub room_bytes: u64,
-    /// How long events stay, where enough is known to tell.
-    pub outlook: Option<Outlook>,
 }
 
 impl Sealer {
@@ -55,6 +50,7 @@ impl Sealer {
             active_has_events: log.head().seq > log.segment(),
             first_seq: first_seq(log),
             blocks: &blocks,
+            now,
             created: self.created,
             deleting,
         };
@@ -64,7 +60,6 @@ impl Sealer {
             usage,
             over_bytes: total.saturating_sub(cap.bytes),
             room_bytes: cap.bytes.saturating_sub(total),
-            outlook: self.outlook(&usage, *cap, log, now),
             ..Tended::default()
         };
         // Deleted first: on a full disk nothing can be retired before there is room for its note.
@@ -104,23 +99,6 @@ impl Sealer {
             self.retired = true;
         }
         Ok(tended)
-    }
-
-    pub(super) fn remember_rate(&mut self, at: Timestamp, lines: u64) {
-        if self.rate.last().is_none_or(|(last, _)| at.0.abs_diff(last.0) >= HOUR_NS as u64) {
-            self.rate.push((at, lines));
-            // One that is older than a day stays, so that a day can be told.
-            let old = self.rate.iter().filter(|(then, _)| at.0 - then.0 > DAY_NS).count();
-            self.rate.drain(..old.saturating_sub(1));
-        }
-    }
-
-    fn outlook(&self, usage: &Usage, cap: Cap, log: &Log, now: Timestamp) -> Option<Outlook> {
-        let since = now.0.saturating_sub(DAY_NS);
-        let older = self.rate.iter().rfind(|(at, _)| at.0 <= since);
-        let (at, lines) = older.or_else(|| self.rate.first()).copied()?;
-        let kept = (log.size() + 1).saturating_sub(first_seq(log));
-        retain::outlook(usage, cap, kept, log.size().saturating_sub(lines), now.ns_since(at))
     }
 }
 
