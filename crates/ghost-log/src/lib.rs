@@ -12,6 +12,7 @@
 //! **Invariant:** one writer a log, held by a lock; readers take none.
 
 mod edge;
+mod element_chain;
 mod elements;
 mod epoch;
 mod error;
@@ -32,6 +33,9 @@ mod tree_reader;
 mod verify;
 mod writer;
 
+pub use element_chain::{
+    ElementDamage, ElementEvent, ElementVerdict, element_history, verify_element,
+};
 pub use elements::{Element, ElementHead};
 pub use error::LogError;
 pub use head::Head;
