@@ -45,6 +45,12 @@ impl Layout {
         self.log.join("events.jsonl")
     }
 
+    /// Where the next active segment is made ready.
+    #[must_use]
+    pub(crate) fn next_active(&self) -> PathBuf {
+        self.log.join("events.jsonl.new")
+    }
+
     #[must_use]
     pub fn segments(&self) -> PathBuf {
         self.log.join("segments")

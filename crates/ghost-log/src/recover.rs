@@ -23,7 +23,7 @@ use crate::head::Head;
 use crate::imports::Imports;
 use crate::keys::KeyFound;
 use crate::layout::{Layout, first_of};
-use crate::limits::{LogConfig, SHAPE_SEARCH_BYTES, TORN_BYTES_KEPT};
+use crate::limits::{LogConfig, READ_BYTES, SHAPE_SEARCH_BYTES, TORN_BYTES_KEPT};
 use crate::proof;
 use crate::proof::key::{KeyId, VerifyingKey};
 use crate::put::write_all;
@@ -148,10 +148,10 @@ pub(crate) fn find(
         let _ = found.elements.keep(&**disk, layout, base);
     }
     let mut import_lines = Vec::new();
-    let mut broken = false;
+    let (mut broken, mut acked_bytes) = (false, 0);
     if active.is_some() {
         let first_of_all = sealed.is_empty();
-        broken =
+        (broken, acked_bytes) =
             read_active(disk, layout, &mut found, first_of_all, acknowledged, &mut import_lines)?;
     }
     remember(disk, layout, &sealed, &mut found)?;
@@ -165,6 +165,8 @@ pub(crate) fn find(
             }
             cut_tail(disk, layout, config, &mut found, &*file, bytes, acknowledged)?;
         }
+        write_again(&*file, acked_bytes, found.active_bytes)
+            .map_err(LogError::io("write again", &path))?;
         found.active = Some(file);
     }
     if let Some(ack) = acknowledged {
@@ -230,7 +232,8 @@ fn damaged(disk: &Arc<dyn Disk>, layout: &Layout) -> LogError {
     }
 }
 
-/// Reads the active segment as far as it is right. True where something wrong follows.
+/// Reads the active segment as far as it is right. True where something wrong follows; and how
+/// many of its bytes were acknowledged.
 fn read_active(
     disk: &Arc<dyn Disk>,
     layout: &Layout,
@@ -238,24 +241,25 @@ fn read_active(
     first_of_all: bool,
     acknowledged: Option<Head>,
     import_lines: &mut Vec<Vec<u8>>,
-) -> Result<bool, LogError> {
+) -> Result<(bool, u64), LogError> {
     let path = layout.active();
     let file = disk.open_read(&path).map_err(LogError::io("open", &path))?;
     let mut scanner = Scanner::new(file, 0);
+    let mut acked_bytes = 0;
     loop {
         let line = match scanner.next().map_err(LogError::io("read", &path))? {
-            None => return Ok(false),
-            Some(Piece::Unfinished(_) | Piece::TooLong(_)) => return Ok(true),
+            None => return Ok((false, acked_bytes)),
+            Some(Piece::Unfinished(_) | Piece::TooLong(_)) => return Ok((true, acked_bytes)),
             Some(Piece::Line(line)) => line,
         };
-        let Some(tail) = Tail::of(line) else { return Ok(true) };
+        let Some(tail) = Tail::of(line) else { return Ok((true, acked_bytes)) };
         if found.active_lines == 0 && first_of_all && tail.seq > 1 {
             // Older segments are gone: what this line continues cannot be checked any more.
             found.head = Head { seq: tail.seq - 1, leaf: tail.prev };
             found.segment = tail.seq;
         }
         if tail.seq != found.head.seq + 1 || tail.prev != found.head.leaf {
-            return Ok(true);
+            return Ok((true, acked_bytes));
         }
         let head = Head { seq: tail.seq, leaf: proof::leaf(line) };
         if acknowledged.is_some_and(|a| a.seq == head.seq && a.leaf != head.leaf) {
@@ -265,6 +269,9 @@ fn read_active(
         found.leaves.push(head.leaf);
         found.active_lines += 1;
         found.active_bytes += line.len() as u64;
+        if acknowledged.is_some_and(|a| a.seq == head.seq) {
+            acked_bytes = found.active_bytes;
+        }
         let segment = found.segment;
         found.elements.take_line(line, tail, segment);
         if scan::is_note(line) {
@@ -466,6 +473,22 @@ fn imports(
         file.sync()
     };
     write().map_err(LogError::io("write", &path))
+}
+
+/// Writes the same bytes once more. After a sync that failed, Linux goes on showing bytes that no disk
+/// holds, and no later sync saves them; whoever opens the log then would believe them.
+fn write_again(file: &dyn File, mut from: u64, to: u64) -> io::Result<()> {
+    let mut bytes = vec![0; READ_BYTES.min(usize::try_from(to.saturating_sub(from)).unwrap_or(0))];
+    while from < to {
+        let wanted = bytes.len().min(usize::try_from(to - from).unwrap_or(usize::MAX));
+        let n = file.read_full_at(&mut bytes[..wanted], from)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        write_all(file, &bytes[..n], from)?;
+        from += n as u64;
+    }
+    Ok(())
 }
 
 /// Cuts what follows the last right line, where that may be cut.

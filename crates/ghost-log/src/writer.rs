@@ -9,6 +9,7 @@
 //! of what a sync answered `Ok` for.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use ghost_event::line::{self, ImportNote, LINE_BYTES_MAX, Note, SegmentNote, TAIL_BYTES_MAX};
@@ -292,10 +293,8 @@ impl Log {
         match self.seal() {
             Ok(file) => self.file = file,
             Err(LogError::Io { what, source, .. }) => return Err(self.refuse(what, &source)),
-            Err(other) => {
-                self.refused = Some(other.to_string());
-                return Err(other);
-            }
+            // The segment goes on.
+            Err(other) => return Err(other),
         }
         self.sealed.push((self.chain.segment, self.written));
         self.chain =
@@ -307,13 +306,32 @@ impl Log {
         Ok(())
     }
 
+    /// Puts a new file in the place of the active one. Without room for it nothing has changed.
     fn seal(&self) -> Result<Box<dyn File>, LogError> {
         let (active, log) = (self.layout.active(), self.layout.log());
         let (sealed, segments) = (self.layout.segment(self.chain.segment), self.layout.segments());
-        self.disk.rename(&active, &sealed).map_err(LogError::io("rename", &active))?;
-        self.disk.sync_dir(&segments).map_err(LogError::io("sync", &segments))?;
-        self.disk.sync_dir(&log).map_err(LogError::io("sync", &log))?;
-        create_active(&*self.disk, &self.layout)
+        let next = self.layout.next_active();
+        let create = || match self.disk.create(&next) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                self.disk.remove(&next)?;
+                self.disk.create(&next)
+            }
+            other => other,
+        };
+        let file = create().map_err(LogError::io("create", &next))?;
+        if let Err(e) = self.disk.rename(&active, &sealed) {
+            let _ = self.disk.remove(&next);
+            return Err(LogError::io("rename", &active)(e));
+        }
+        // From here on it must go through, room or not.
+        let failed = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| LogError::Io { what, path, source }
+        };
+        self.disk.rename(&next, &active).map_err(failed("rename", &next))?;
+        self.disk.sync_dir(&segments).map_err(failed("sync", &segments))?;
+        self.disk.sync_dir(&log).map_err(failed("sync", &log))?;
+        Ok(file)
     }
 
     /// The last line taken in.
@@ -383,7 +401,8 @@ impl Log {
             self.write_out()?;
         }
         if self.chain.bytes + bytes as u64 > self.config.segment_bytes {
-            self.rotate()?;
+            // Without room the segment grows beyond its size, and the lines wait.
+            self.unless_full(Log::rotate)?;
         }
         Ok(())
     }

@@ -129,6 +129,42 @@ fn in_bulk_a_torn_tail_of_many_lines_is_cut_to_a_prefix() {
 }
 
 #[test]
+fn what_a_failed_sync_forgot_is_saved_by_the_next_start() {
+    let sim = SimDisk::new();
+    let (mut log, _) = open(&sim, config(1 << 20)).unwrap();
+    fill(&mut log, 0, 5).unwrap();
+    sim.set(Fault::FailSync(sim.syncs() + 1));
+    assert!(matches!(log.sync(), Err(LogError::Refused { .. })));
+    drop(log);
+    // The machine goes on showing lines that no disk holds; who opens the log must not believe it.
+    let (mut log, _) = open(&sim, config(1 << 20)).unwrap();
+    fill(&mut log, 5, 10).unwrap();
+    log.sync().unwrap();
+    for seed in 0..8 {
+        check_after(&sim.crash(seed), 10, 10, &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn without_room_for_the_next_segment_this_one_goes_on() {
+    let sim = SimDisk::new();
+    let (mut log, _) = open(&sim, config(4096)).unwrap();
+    fill(&mut log, 0, 5).unwrap();
+    log.sync().unwrap();
+    // Not a byte, and no name.
+    sim.set(Fault::Capacity(0));
+    fill(&mut log, 5, 60).unwrap();
+    assert!(matches!(log.rotate(), Err(LogError::NoSpace { .. })));
+    sim.set(Fault::Capacity(1 << 30));
+    log.rotate().unwrap();
+    fill(&mut log, 60, 90).unwrap();
+    log.sync().unwrap();
+    drop(log);
+    assert!(files(&sim).len() > 2, "{:?}", files(&sim));
+    check_after(&sim.crash(1), 90, 90, "with room again");
+}
+
+#[test]
 fn two_power_cuts_in_a_row_are_two_starts() {
     for n in 3..40 {
         let sim = SimDisk::new();

@@ -51,6 +51,9 @@ impl Log {
         let link = layout.link();
         disk.link(Path::new("log/events.jsonl"), &link).map_err(LogError::io("link", &link))?;
 
+        // Of a rotation that was cut off.
+        let _ = disk.remove(&layout.next_active());
+
         let keys = Keys::new(Arc::clone(&disk), layout.clone());
         let witness = Witness::read(&*disk, &layout)?;
         let signed = |log_id: &str| witness.of(log_id, &keys).1.map_or(0, |c| c.size);
