@@ -1,6 +1,6 @@
 //! One history: lives of a writer, and how each of them ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +13,7 @@ use ghost_event::{Priority, Seq, ShapeId, Tier, Timestamp};
 use ghost_log::{Element, Layout, Log, LogConfig, LogError};
 use ghost_world::{Clock as _, Disk, Fault, Random, SimClock, SimDisk};
 
-use super::known::{Known, kind_of, read_lines};
+use super::known::{Known, read_lines};
 use super::{Told, forge, hold, lines};
 
 pub const DATA: &str = "/data";
@@ -77,6 +77,16 @@ impl Tally {
 struct Life {
     log: Log,
     sealer: Sealer,
+    /// Lines by kind since the last block, as whoever writes counts them.
+    counts: BTreeMap<String, u64>,
+    /// Segments were retired since the last block.
+    retired: bool,
+}
+
+impl Life {
+    fn count(&mut self, kind: &str) {
+        *self.counts.entry(kind.to_owned()).or_default() += 1;
+    }
 }
 
 /// How an operation ended.
@@ -103,6 +113,8 @@ pub struct History {
     blocks: BTreeMap<String, u64>,
     /// Blocks that may be there: their deletion may not be durable, or the log was put back.
     maybe: BTreeMap<String, u64>,
+    /// Blocks of a history that was given up when the log was put back.
+    fenced: BTreeSet<String>,
     /// Every name that was ever given, by its number.
     numbers: BTreeMap<u64, String>,
     events: u64,
@@ -135,6 +147,7 @@ impl History {
             tally: Tally::default(),
             blocks: BTreeMap::new(),
             maybe: BTreeMap::new(),
+            fenced: BTreeSet::new(),
             numbers: BTreeMap::new(),
             events: 0,
             faulty: false,
@@ -180,8 +193,8 @@ impl History {
         let newer: Vec<String> =
             self.blocks.iter().filter(|(_, s)| **s > size).map(|(n, _)| n.clone()).collect();
         for name in newer {
-            let size = self.blocks.remove(&name).unwrap_or(0);
-            self.maybe.insert(name, size);
+            self.blocks.remove(&name);
+            self.fenced.insert(name);
         }
         self.accept_loss = true;
         Ok(())
@@ -298,7 +311,8 @@ impl History {
                                 return Ok(None);
                             }
                             self.accept_loss = false;
-                            let mut life = Life { log, sealer };
+                            let mut life =
+                                Life { log, sealer, counts: BTreeMap::new(), retired: false };
                             self.started(&mut life)?;
                             hold!(found.writable.is_empty(), "writable: {:?}", found.writable);
                             return Ok(Some(life));
@@ -370,7 +384,9 @@ impl History {
         for name in told {
             let size = there.get(&name).copied();
             hold!(size.is_some(), "the sealer tells {name}, which is not there");
-            self.blocks.insert(name, size.unwrap_or(0));
+            if !self.fenced.contains(&name) {
+                self.blocks.insert(name, size.unwrap_or(0));
+            }
         }
         Ok(())
     }
@@ -453,7 +469,7 @@ impl History {
     fn judge_error(&mut self, error: &BlockError) -> Told<Done> {
         self.say(format!("  -> {error}"));
         // UNREADY
-        if matches!(error, BlockError::Log(LogError::Unready { .. }) | BlockError::Refused(_)) {
+        if matches!(error, BlockError::Refused(_)) {
             return Ok(Done::Yes);
         }
         if self.disk.frozen() {
@@ -484,14 +500,13 @@ impl History {
             return Ok(Err(e));
         }
         let answer = life.log.append(prio, shape.map(ShapeId), &body);
-        self.answered(life, n, prio, &body, answer.map(|a| a.seq))
+        self.answered(life, n, &body, answer.map(|a| a.seq))
     }
 
     fn answered(
         &mut self,
-        life: &Life,
+        life: &mut Life,
         n: u64,
-        prio: Priority,
         body: &[u8],
         answer: Result<Seq, LogError>,
     ) -> Told<Result<(), LogError>> {
@@ -499,9 +514,7 @@ impl History {
             Ok(seq) => {
                 self.known.take(seq, body);
                 self.tally.lines += 1;
-                let bulk = life.log.waiting_bytes() > 0;
-                let synced = life.log.durable().seq >= seq;
-                let _ = (prio, bulk, synced);
+                life.count("flow");
                 Ok(Ok(()))
             }
             Err(e) => {
@@ -521,7 +534,7 @@ impl History {
         let prio = lines::priority(&mut self.random);
         self.say(format!("change {n} of {id} {prio:?}"));
         let answer = life.log.append_element(prio, None, &Element { kind, id }, &body);
-        self.answered(life, n, prio, &body, answer.map(|a| a.seq))
+        self.answered(life, n, &body, answer.map(|a| a.seq))
     }
 
     /// Many short events.
@@ -536,8 +549,7 @@ impl History {
                  \"ghost\":{{\"v\":1,\"event\":{n}"
             );
             let answer = life.log.append(Priority::Low, None, body.as_bytes());
-            let ended =
-                self.answered(life, n, Priority::Low, body.as_bytes(), answer.map(|a| a.seq))?;
+            let ended = self.answered(life, n, body.as_bytes(), answer.map(|a| a.seq))?;
             if ended.is_err() {
                 return Ok(ended);
             }
@@ -573,11 +585,10 @@ impl History {
     /// Seals and tends as the writer does.
     fn seal(&mut self, life: &mut Life) -> Told<Done> {
         self.say("seal");
-        let size_before = life.sealer.blocks().last().map_or(0, |b| b.size);
-        let events = BTreeMap::new();
+        let size_before = self.blocks.values().max().copied().unwrap_or(0);
         let facts = SealFacts {
             t2_ready_size: 0,
-            events: &events,
+            events: &life.counts,
             lost: Lost::default(),
             reason: Reason::Asked,
             waited_ms: 0,
@@ -588,14 +599,21 @@ impl History {
             Ok(block) => {
                 self.known.ack(life.log.durable())?;
                 let all = self.known.check(&self.disk, Path::new(DATA))?;
-                let new = all.iter().filter(|l| l.seq > size_before);
-                let news = new.filter(|l| is_news(&l.bytes)).count();
+                let first = all.first().map_or(1, |line| line.seq);
+                let news = self.known.news.range(size_before + 1..).count();
+                let left = self.known.news.range(first.max(size_before + 1)..).count();
                 match block {
-                    None => hold!(news == 0, "{news} new lines and no block"),
+                    None => hold!(left == 0, "{left} new lines and no block"),
                     Some(block) => {
                         self.say(format!("  -> {} of {} lines", block.name, block.size));
-                        hold!(news > 0, "{} was sealed without anything new", block.name);
+                        hold!(
+                            news > 0 || life.retired,
+                            "{} was sealed without anything new",
+                            block.name
+                        );
                         self.sealed(&block)?;
+                        life.counts.clear();
+                        life.retired = false;
                     }
                 }
             }
@@ -608,7 +626,10 @@ impl History {
         let name = block.name.to_string();
         let size = self.check_block(&name)?;
         hold!(size == block.size, "{name} has {size} lines, its seal said {}", block.size);
-        hold!(!self.numbers.contains_key(&block.name.number), "the number of {name} was given before");
+        hold!(
+            !self.numbers.contains_key(&block.name.number),
+            "the number of {name} was given before"
+        );
         self.number(&name)?;
         self.blocks.insert(name, size);
         Ok(())
@@ -643,6 +664,7 @@ impl History {
                     self.blocks.remove(&name);
                 }
                 self.tally.retired += tended.retired_segments;
+                life.retired |= tended.wants_seal.is_some();
                 self.known.ack(life.log.durable())?;
                 self.known.check(&self.disk, Path::new(DATA))?;
                 Ok(Done::Yes)
@@ -672,6 +694,7 @@ impl History {
         match life.log.retire(some.last) {
             Ok(retired) => {
                 self.tally.retired += retired.segments;
+                life.retired |= retired.segments > 0;
                 Ok(Ok(()))
             }
             Err(e) => Ok(Err(e)),
@@ -681,7 +704,7 @@ impl History {
     fn gap(&mut self, life: &mut Life) -> Result<(), LogError> {
         self.say("gap");
         let gap = GapNote { reason: "queue_full".into(), events: 3, ..GapNote::default() };
-        life.log.append_note(&Note::Gap(gap)).map(drop)
+        life.log.append_note(&Note::Gap(gap)).map(|_| life.count("gap"))
     }
 
     fn better_shape(&mut self, life: &mut Life) -> Result<(), LogError> {
@@ -734,6 +757,9 @@ impl History {
             _ => {
                 self.say("stop");
                 drop(life);
+                if self.disk.frozen() {
+                    return self.crash();
+                }
                 self.heal();
                 if self.theme == Theme::Everything && self.random.one_in(2) {
                     self.put_back()?;
@@ -791,8 +817,7 @@ fn deep() -> Told<Deep> {
     let Some(mut life) = history.start()? else { return Err("no start".to_owned()) };
     while life.log.size() < TILE_LINES - 60 {
         let many = life.log.size() < TILE_LINES - 400;
-        let ended =
-            if many { history.burst(&mut life)? } else { history.append(&mut life)? };
+        let ended = if many { history.burst(&mut life)? } else { history.append(&mut life)? };
         ended.map_err(|e| e.to_string())?;
         if life.log.size() < 2000 {
             history.checkpoint(&mut life)?.map_err(|e| e.to_string())?;
@@ -816,14 +841,6 @@ fn is_failure(error: &BlockError) -> bool {
     matches!(
         error,
         BlockError::Io { .. } | BlockError::Log(LogError::Io { .. } | LogError::Refused { .. })
-    )
-}
-
-/// Whether a line is more than the log telling of itself.
-fn is_news(line: &[u8]) -> bool {
-    !matches!(
-        kind_of(line),
-        b"epoch" | b"key" | b"segment" | b"block" | b"retired" | b"element" | b"shape"
     )
 }
 

@@ -47,6 +47,8 @@ pub struct Known {
     pub keys: Vec<VerifyingKey>,
     /// The lines of elements' chains, with element and height.
     pub links: BTreeMap<Seq, (String, u64)>,
+    /// Lines that are more than the log telling of itself.
+    pub news: BTreeSet<Seq>,
     /// Lines that may be missing at the beginning, because they were to be retired.
     pub retired: Seq,
     /// Lines may have been retired between two looks: roots cannot be worked out then.
@@ -218,11 +220,15 @@ impl Known {
     fn check_elements(&mut self, lines: &[Line]) -> Told {
         let Some(first) = lines.first() else { return Ok(()) };
         self.links.retain(|seq, _| *seq < first.seq);
+        self.news.retain(|seq| *seq < first.seq);
         let mut chains: BTreeMap<String, (Seq, u64)> = BTreeMap::new();
         for (seq, (id, height)) in &self.links {
             chains.insert(id.clone(), (*seq, *height));
         }
         for line in lines {
+            if is_news(&line.bytes) {
+                self.news.insert(line.seq);
+            }
             let Some((id, height, prev)) = element_of(&line.bytes)? else { continue };
             let (before, below) = chains.get(&id).copied().unwrap_or_default();
             let at = usize::try_from(before).unwrap_or(usize::MAX).checked_sub(1);
@@ -302,6 +308,7 @@ impl Known {
             p.fenced = true;
         }
         self.links.retain(|seq, _| *seq <= size);
+        self.news.retain(|seq| *seq <= size);
     }
 }
 
@@ -332,6 +339,12 @@ fn number(bytes: &[u8]) -> Option<u64> {
 pub fn kind_of(line: &[u8]) -> &[u8] {
     let text = after(line, "\"event_type\":\"").unwrap_or_default();
     text.split(|b| *b == b'"').next().unwrap_or_default()
+}
+
+fn is_news(line: &[u8]) -> bool {
+    let own: [&[u8]; 7] =
+        [b"epoch", b"key", b"segment", b"block", b"retired", b"element", b"shape"];
+    !own.contains(&kind_of(line))
 }
 
 fn event_of(line: &[u8]) -> Option<u64> {
