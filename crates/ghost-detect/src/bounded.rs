@@ -46,9 +46,17 @@ impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
-    #[cfg(test)]
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.map.get_mut(key)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.map.len()
+    }
+
+    /// The entries, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.order.iter().filter_map(|key| Some((key, self.map.get(key)?)))
     }
 }
 
@@ -148,6 +156,11 @@ impl<const WORDS: usize> Window<WORDS> {
                 _ => Span { from, to: ts },
             });
         }
+    }
+
+    /// Begins anew; a verdict stays.
+    pub(crate) fn forget(&mut self, ts: i64) {
+        *self = Window { verdict: self.verdict, ..Window::new(ts) };
     }
 
     pub(crate) fn distinct(&self) -> u32 {

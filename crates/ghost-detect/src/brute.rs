@@ -10,19 +10,18 @@ const WINDOW_NS: i64 = 120_000_000_000;
 /// Short sessions of one source with one service within the window.
 const SESSIONS: u32 = 8;
 /// Refused logins of one source at one target within the window.
-const REFUSALS: u32 = 5;
-/// The same over HTTP, where a refusal is the usual first step of a login.
-const HTTP_REFUSALS: u32 = 15;
+const REFUSALS: u32 = 8;
+/// The same over HTTP and SIP, where a refusal is the usual first step of a login.
+const ASKED_FIRST_REFUSALS: u32 = 15;
 /// A session in which no more was done than to try.
 const SESSION_BYTES: u64 = 12_000;
 const SESSION_NS: u64 = 60_000_000_000;
 
-/// Services that ask for a password in every session. Kerberos is not one: a single login of a
-/// domain member is a dozen exchanges; its refusals count.
-const ASKING: &[&str] = &[
-    "ssh", "rdp", "ftp", "telnet", "rfb", "mysql", "pgsql", "mssql", "oracle", "mongodb", "imap",
-    "pop3", "winrm", "rlogin", "tacacs",
-];
+/// Services that ask for a password in every session and do not show whether it was right. Mail
+/// and databases are fetched from in many short sessions, and tell refusals in clear: there these
+/// count. So they do for Kerberos, where a single login of a domain member is a dozen exchanges.
+const ASKING: &[&str] =
+    &["ssh", "rdp", "telnet", "rfb", "mssql", "oracle", "mongodb", "winrm", "rlogin", "tacacs"];
 
 #[derive(Debug, Clone, Copy)]
 struct Tries {
@@ -50,17 +49,25 @@ impl Brutes {
 
     /// A login was refused in this flow.
     pub(crate) fn refused(&mut self, f: &Features, protocol: &[u8]) -> Behaviours {
-        let over_http = protocol.starts_with(b"http");
+        let asked_first = protocol.starts_with(b"http") || protocol.starts_with(b"sip");
         let (Some(src), Some(dst)) = (f.src_ip, f.dst_ip) else { return Behaviours::NONE };
         let Timestamp(ts) = f.last;
         let tries = self.tries.entry((src, dst, f.dst_port), || Tries::new(ts));
         tries.count = tries.count.wrapping_add(1);
-        let limit = if over_http { HTTP_REFUSALS } else { REFUSALS };
+        let limit = if asked_first { ASKED_FIRST_REFUSALS } else { REFUSALS };
         tries.refusals.add(ts, WINDOW_NS, &tries.count.to_be_bytes(), limit);
         if tries.refusals.verdict.is_some_and(|span| span.covers(ts, WINDOW_NS)) {
             Behaviours::BRUTE_FORCE
         } else {
             Behaviours::NONE
+        }
+    }
+
+    /// A request was granted: whoever was refused before it did not guess.
+    pub(crate) fn granted(&mut self, f: &Features) {
+        let (Some(src), Some(dst)) = (f.src_ip, f.dst_ip) else { return };
+        if let Some(tries) = self.tries.get_mut(&(src, dst, f.dst_port)) {
+            tries.refusals.forget(f.last.0);
         }
     }
 

@@ -80,6 +80,10 @@ impl Detector {
                 self.domains.answered(f, value);
                 Behaviours::NONE
             }
+            "http.status" if !matches!(value, b"400" | b"401" | b"403" | b"407" | b"429") => {
+                self.brutes.granted(f);
+                Behaviours::NONE
+            }
             "clear_login" => Behaviours::CLEARTEXT_CREDENTIALS,
             "login_failed" => self.brutes.refused(f, value),
             "ghost.objects" | "ghost.commands" if is_windows(f.app) => {

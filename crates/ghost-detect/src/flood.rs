@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use ghost_event::{Behaviours, Features, Proto, Zone};
+use ghost_event::{Behaviours, EndReason, Features, Proto, Zone};
 
 use crate::bounded::{Bounded, Window};
 use crate::facts::{ICMP, ICMP6, TCP, UDP};
@@ -43,8 +43,8 @@ impl Target {
         Target { sources: Window::new(ts), ended: 0, failed: 0 }
     }
 
-    fn overwhelmed(&self) -> bool {
-        self.failed * 5 >= self.ended * 4
+    fn overwhelmed(&self, open: bool) -> bool {
+        self.failed * 5 >= self.ended * 4 && (!open || self.ended > 0)
     }
 }
 
@@ -119,8 +119,9 @@ impl Floods {
             }
         }
         let Some((src, dst, proto)) = ends(f) else { return found };
+        let open = f.end == EndReason::Update;
         let within = |t: &&Target| {
-            t.sources.verdict.is_some_and(|s| s.covers(ts, WINDOW_NS)) && t.overwhelmed()
+            t.sources.verdict.is_some_and(|s| s.covers(ts, WINDOW_NS)) && t.overwhelmed(open)
         };
         let from_many = self.targets.get(&(dst, proto)).filter(within).is_some();
         let from_one =

@@ -10,6 +10,7 @@
 //! **Invariant:** nothing here reads a clock or grows without bound: every table has a limit in
 //! [`Limits`] and forgets its oldest entry first.
 
+pub mod anomaly;
 mod beacon;
 mod bounded;
 pub mod brand;

@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use ghost_event::{Behaviours, Features, Proto, TcpState, Zone};
+use ghost_event::{Behaviours, EndReason, Features, Proto, TcpState, Zone};
 
 use crate::bounded::{Bounded, Distinct, Window};
 use crate::facts::{ICMP, ICMP6, TCP, UDP};
@@ -24,6 +24,8 @@ const ECHO_TARGETS: u32 = 8;
 const ARP_TARGETS: u64 = 30;
 /// Odd probes of one pair that make a stealth scan; one is a broken stack.
 const ODD_PROBES: u32 = 3;
+/// Flows ended before an open one is judged by them.
+const KNOWN: u32 = 5;
 /// What a probe says at most.
 const PROBE_BYTES: u64 = 256;
 const PROBE_PACKETS: u64 = 10;
@@ -58,9 +60,15 @@ impl Tried {
         self.from_ports.estimate() * 4 <= self.window.distinct()
     }
 
-    /// Most of what was tried came to nothing.
-    fn failing(&self) -> bool {
-        self.failed * 2 >= self.ended
+    /// Most of what was tried came to nothing. Of a flow that is still open that is only known
+    /// when others have ended.
+    fn failing(&self, open: bool) -> bool {
+        self.failed * 2 >= self.ended && (!open || self.ended >= KNOWN)
+    }
+
+    /// Nearly all of it: peers of a network among equals are found by trying, too.
+    fn failing_mostly(&self, open: bool) -> bool {
+        self.failed * 4 >= self.ended * 3 && self.failing(open)
     }
 }
 
@@ -134,7 +142,8 @@ impl Scans {
         };
         let ports = self.ports.get(&(src, dst));
         let odd = ports.map_or(0, |tried| tried.odd);
-        if ports.filter(within).is_some_and(Tried::failing) {
+        let open = f.end == EndReason::Update;
+        if ports.filter(within).is_some_and(|tried| tried.failing(open)) {
             found.insert(Behaviours::PORT_SCAN);
         }
         if odd >= ODD_PROBES {
@@ -151,7 +160,7 @@ impl Scans {
             .targets
             .get(&(src, proto, f.dst_port))
             .filter(within)
-            .is_some_and(|tried| is_icmp(proto) || tried.failing());
+            .is_some_and(|tried| is_icmp(proto) || tried.failing_mostly(open));
         if sweeping && (is_icmp(proto) || failed(f)) {
             found.insert(Behaviours::SWEEP);
         }

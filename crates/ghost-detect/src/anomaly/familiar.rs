@@ -1,0 +1,220 @@
+//! What was met before: hosts, pairs, what each host uses and serves, names, and shapes.
+//!
+//! New is surprising only where new things are seldom: the share of flows that brought something
+//! new of that kind is learned, and its logarithm is the surprise. Addresses, hardware addresses
+//! and names can be left out ([`super::Settings::novelty`]).
+
+use ghost_event::{Features, ShapeId};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::Shapes;
+use super::rates::{hash, number};
+use super::services::service;
+use super::state::{Reader, StateError, Writer};
+use crate::bounded::Bounded;
+
+/// Things remembered by kind.
+const THINGS_MAX: usize = 65_536;
+/// Shapes remembered, and compared with a new one: a network has hundreds.
+const SHAPES_MAX: usize = 4096;
+/// Share of flows that is forgotten of the counts of new things, once there are as many.
+const MEMORY: f32 = 16_384.0;
+/// Neighbours of a shape whose mean distance is its own.
+const NEIGHBOURS: usize = 3;
+
+/// What may be new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum New {
+    /// The host that opened the flow.
+    Host,
+    /// The two hosts together.
+    Pair,
+    /// What the host uses.
+    Uses,
+    /// What the other host serves.
+    Serves,
+    /// The name that was asked for.
+    Name,
+}
+
+pub(crate) const KINDS: usize = 5;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Known {
+    distance: f32,
+    count: f32,
+}
+
+/// Everything met.
+#[derive(Debug)]
+pub(crate) struct Familiar {
+    things: [Bounded<u64, ()>; KINDS],
+    fresh: [f32; KINDS],
+    flows: f32,
+    shapes: Bounded<u64, Known>,
+    shape_flows: f32,
+}
+
+impl Familiar {
+    pub(crate) fn new() -> Familiar {
+        Familiar {
+            things: std::array::from_fn(|_| Bounded::new(THINGS_MAX)),
+            fresh: [0.0; KINDS],
+            flows: 0.0,
+            shapes: Bounded::new(SHAPES_MAX),
+            shape_flows: 0.0,
+        }
+    }
+
+    /// What is new about the flow, and how surprising that is: the most surprising, and the sum.
+    pub(crate) fn judge(&self, f: &Features) -> (Option<New>, f32) {
+        let mut best = (None, 0.0_f32);
+        let mut sum = 0.0;
+        let kinds = [New::Host, New::Pair, New::Uses, New::Serves, New::Name];
+        for (((kind, key), known), fresh) in
+            kinds.into_iter().zip(keys(f)).zip(&self.things).zip(self.fresh)
+        {
+            if key.is_some_and(|key| known.get(&key).is_none()) {
+                let surprise = -((fresh + 0.5) / (self.flows + 1.0)).min(1.0).log10();
+                sum += surprise;
+                if surprise > best.1 {
+                    best = (Some(kind), surprise);
+                }
+            }
+        }
+        (best.0, sum)
+    }
+
+    /// Learns a flow that ended.
+    pub(crate) fn learn(&mut self, f: &Features) {
+        self.flows += 1.0;
+        if self.flows >= MEMORY {
+            self.flows *= 0.5;
+            self.fresh.iter_mut().for_each(|fresh| *fresh *= 0.5);
+        }
+        for ((key, known), fresh) in keys(f).into_iter().zip(&mut self.things).zip(&mut self.fresh)
+        {
+            if let Some(key) = key {
+                known.entry(key, || *fresh += 1.0);
+            }
+        }
+    }
+
+    /// How far the shape is from those met before, less the more often it was met itself.
+    pub(crate) fn distance(&mut self, shape: Option<ShapeId>, shapes: &dyn Shapes) -> f32 {
+        let Some(shape) = shape else { return 0.0 };
+        let known = match self.shapes.get(&shape.0) {
+            Some(known) => *known,
+            None => {
+                let known = Known { distance: self.nearest(shape, shapes), count: 0.0 };
+                *self.shapes.entry(shape.0, || known)
+            }
+        };
+        let share = (known.count + 1.0) / (self.shape_flows + 2.0);
+        // Distances are below one half as a rule, logarithms of shares below four.
+        known.distance / (1.0 + known.count) - 0.1 * share.log10()
+    }
+
+    /// The cosine with the most similar shape met before; 1 where the shape itself was met.
+    pub(crate) fn best_cosine(&self, shape: ShapeId, shapes: &dyn Shapes) -> Option<f32> {
+        if self.shapes.get(&shape.0).is_some_and(|known| known.count > 0.0) {
+            return Some(1.0);
+        }
+        let others = self.shapes.iter().filter(|(id, _)| **id != shape.0);
+        others.filter_map(|(id, _)| shapes.cosine(shape, ShapeId(*id))).reduce(f32::max)
+    }
+
+    /// Counts a shape that was met.
+    pub(crate) fn met(&mut self, shape: Option<ShapeId>) {
+        let Some(shape) = shape else { return };
+        let known = self.shapes.entry(shape.0, || Known { distance: 0.0, count: 0.0 });
+        known.count += 1.0;
+        self.shape_flows += 1.0;
+    }
+
+    fn nearest(&self, shape: ShapeId, shapes: &dyn Shapes) -> f32 {
+        let mut best = [-1.0_f32; NEIGHBOURS];
+        let mut found = 0;
+        for (id, _) in self.shapes.iter().filter(|(_, known)| known.count > 0.0) {
+            let Some(mut cosine) = shapes.cosine(shape, ShapeId(*id)) else { continue };
+            found += 1;
+            for slot in &mut best {
+                if cosine > *slot {
+                    std::mem::swap(slot, &mut cosine);
+                }
+            }
+        }
+        if found < NEIGHBOURS {
+            return 0.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "three")]
+        let mean = best.iter().sum::<f32>() / NEIGHBOURS as f32;
+        (1.0 - mean).max(0.0)
+    }
+
+    /// Shapes met so far.
+    pub(crate) fn shapes(&self) -> usize {
+        self.shapes.iter().count()
+    }
+
+    pub(crate) fn save(&self, out: &mut Writer) {
+        out.f32(self.flows);
+        self.fresh.iter().for_each(|fresh| out.f32(*fresh));
+        for known in &self.things {
+            out.count(known.iter().count());
+            known.iter().for_each(|(key, ())| out.u64(*key));
+        }
+        out.f32(self.shape_flows);
+        out.count(self.shapes.iter().count());
+        for (id, known) in self.shapes.iter() {
+            out.u64(*id);
+            out.f32(known.distance);
+            out.f32(known.count);
+        }
+    }
+
+    pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), StateError> {
+        self.flows = from.positive()?;
+        for fresh in &mut self.fresh {
+            *fresh = from.positive()?;
+        }
+        for known in &mut self.things {
+            for _ in 0..from.count(THINGS_MAX)? {
+                known.entry(from.u64()?, || ());
+            }
+        }
+        self.shape_flows = from.positive()?;
+        for _ in 0..from.count(SHAPES_MAX)? {
+            let id = from.u64()?;
+            let known = Known { distance: from.positive()?, count: from.positive()? };
+            self.shapes.entry(id, || known);
+        }
+        Ok(())
+    }
+}
+
+/// The flow's host, pair, use, service and name, as numbers.
+fn keys(f: &Features) -> [Option<u64>; KINDS] {
+    let (Some(src), Some(dst)) = (f.src_ip, f.dst_ip) else { return [None; KINDS] };
+    let (a, b, service) = (number(src), number(dst), service(f));
+    let name = ["tls.sni", "quic.sni", "http.hostname", "dns.queries.rrname"]
+        .iter()
+        .find_map(|path| f.names.get(path));
+    [
+        Some(hash(&[1, a])),
+        Some(hash(&[2, a, b])),
+        Some(hash(&[3, a, service])),
+        Some(hash(&[4, b, service])),
+        name.map(|name| hash(&[5, xxh3_64(registered(name).as_bytes())])),
+    ]
+}
+
+/// The last two labels of a name: hosts of one domain are one.
+fn registered(name: &str) -> &str {
+    let name = name.trim_end_matches('.');
+    let mut dots = name.rmatch_indices('.').map(|(at, _)| at);
+    match (dots.next(), dots.next()) {
+        (Some(_), Some(second)) => name.get(second + 1..).unwrap_or(name),
+        _ => name,
+    }
+}

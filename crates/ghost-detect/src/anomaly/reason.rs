@@ -1,0 +1,90 @@
+//! Why a flow was scored so, in words and figures. No name or address of the wire is in it.
+
+use std::fmt;
+
+use ghost_event::Behaviours;
+
+use super::familiar::New;
+use super::incident::IncidentId;
+use super::numbers::MAGNITUDES;
+use super::rates::{Rate, WINDOW_S};
+
+/// One reason; its text is what `Display` gives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It looked like this.
+    Behaves { behaviour: Behaviours },
+    /// Its host tried so many within the last ten to twenty seconds; 99.9 % stay below `usual`.
+    Tried { rate: Rate, tried: u32, unanswered: u32, usual: f32 },
+    /// A magnitude unlike that of other flows of its service.
+    Unlike { magnitude: u8, value: f32, usual: f32, surprise: f32 },
+    /// Its numbers together are met by one in `one_in` flows.
+    Rare { one_in: f32 },
+    /// Its shape is far from all that were met.
+    Shape { distance: f32 },
+    /// It brings something new.
+    New { what: New },
+    /// Its hosts were just part of an incident.
+    Around { incident: IncidentId },
+}
+
+fn figure(value: f32) -> String {
+    if value >= 100.0 || value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Reason::Behaves { behaviour } => {
+                let name = behaviour.names().next().unwrap_or("");
+                write!(f, "looks like {}", name.replace('_', " "))
+            }
+            Reason::Tried { rate, tried, unanswered, usual } => {
+                let what = match rate {
+                    Rate::Ports => "its source tried {} ports of one host",
+                    Rate::Targets => "its source tried one port of {} hosts",
+                    Rate::Sources => "{} sources came to its target",
+                    Rate::Calls => "its source called one service {} times",
+                    Rate::Flows => "its source opened {} flows",
+                };
+                let (before, after) = what.split_once("{}").unwrap_or((what, ""));
+                write!(
+                    f,
+                    "{before}{tried}{after} within {WINDOW_S} s, {unanswered} of them in vain; \
+                     99.9 % stay below {}",
+                    figure(usual)
+                )
+            }
+            Reason::Unlike { magnitude, value, usual, .. } => {
+                let name = MAGNITUDES.get(usize::from(magnitude)).copied().unwrap_or("of it");
+                write!(
+                    f,
+                    "{} {name}; 99 % of flows of its service stay below {}",
+                    figure(value),
+                    figure(usual)
+                )
+            }
+            Reason::Rare { one_in } => {
+                write!(f, "all its numbers together: 1 in {} flows is as rare", figure(one_in))
+            }
+            Reason::Shape { distance } => {
+                write!(f, "what it does is {distance:.2} from the nearest that was met before")
+            }
+            Reason::New { what } => f.write_str(match what {
+                New::Host => "its source was not met before",
+                New::Pair => "its two hosts did not talk before",
+                New::Uses => "its source did not use this service before",
+                New::Serves => "its target did not serve this before",
+                New::Name => "its domain was not asked for before",
+            }),
+            Reason::Around { incident } => {
+                write!(f, "its hosts were just part of incident {}", incident.0)
+            }
+        }
+    }
+}

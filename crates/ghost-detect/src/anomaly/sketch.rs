@@ -1,0 +1,164 @@
+//! How often numbers of this size came: counts in buckets a fifth wide, with slow forgetting.
+//!
+//! It answers "how surprising is this number" in powers of ten: 3 is what one in a thousand
+//! reaches. Beyond the largest number ever seen the surprise goes on growing with the ratio, so
+//! that a tenfold record is more than a new record.
+//!
+//! Not promised: the exact quantile. A number is known to a fifth of itself.
+
+use super::state::{Reader, StateError, Writer};
+
+const BUCKETS: usize = 128;
+/// Buckets a doubling.
+const STEPS: f32 = 4.0;
+/// Numbers after which all counts are halved: what was long ago weighs less.
+const MEMORY: u32 = 65_536;
+/// Surprise for each bucket beyond the largest number seen: a tenfold record is one more.
+const BEYOND: f32 = 0.075;
+
+/// A forgetful histogram of numbers ≥ 0.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sketch {
+    counts: Box<[u32; BUCKETS]>,
+    total: u32,
+}
+
+impl Default for Sketch {
+    fn default() -> Sketch {
+        Sketch { counts: Box::new([0; BUCKETS]), total: 0 }
+    }
+}
+
+fn bucket(value: f32) -> usize {
+    let at = (value.max(0.0) + 1.0).log2() * STEPS;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded below")]
+    let at = if at.is_finite() { at.min(127.0) as usize } else { 0 };
+    at.min(BUCKETS - 1)
+}
+
+/// The least number of a bucket.
+fn floor_of(bucket: usize) -> f32 {
+    #[expect(clippy::cast_precision_loss, reason = "at most 128")]
+    let at = bucket as f32;
+    (at / STEPS).exp2() - 1.0
+}
+
+impl Sketch {
+    /// Takes in one number.
+    pub(crate) fn add(&mut self, value: f32) {
+        if let Some(count) = self.counts.get_mut(bucket(value)) {
+            *count += 1;
+        }
+        self.total += 1;
+        if self.total >= MEMORY {
+            self.counts.iter_mut().for_each(|count| *count /= 2);
+            self.total = self.counts.iter().sum();
+        }
+    }
+
+    /// Numbers taken in, less what was forgotten.
+    pub(crate) fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// How seldom a number is this large: 0 for the smallest, 3 for one in a thousand.
+    pub(crate) fn above(&self, value: f32) -> f32 {
+        let at = bucket(value);
+        let here = self.counts.get(at).copied().unwrap_or(0);
+        let more: u32 = self.counts.get(at + 1..).unwrap_or(&[]).iter().sum();
+        let surprise = self.surprise(more, here);
+        if more + here > 0 || self.total == 0 {
+            return surprise;
+        }
+        let top = self.counts.iter().rposition(|count| *count > 0).unwrap_or(0);
+        #[expect(clippy::cast_precision_loss, reason = "at most 128")]
+        let beyond = at.saturating_sub(top) as f32;
+        surprise + beyond * BEYOND
+    }
+
+    /// How seldom a number is this small.
+    pub(crate) fn below(&self, value: f32) -> f32 {
+        let at = bucket(value);
+        let here = self.counts.get(at).copied().unwrap_or(0);
+        self.surprise(self.counts.get(..at).unwrap_or(&[]).iter().sum(), here)
+    }
+
+    fn surprise(&self, outside: u32, here: u32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "at most 65,536")]
+        let (outside, here, total) = (outside as f32, here as f32, self.total as f32);
+        let share = (outside + here * 0.5 + 0.5) / (total + 1.0);
+        (-share.min(1.0).log10()).max(0.0)
+    }
+
+    /// The number below which `share` of all lie.
+    pub(crate) fn quantile(&self, share: f64) -> f32 {
+        let mut left = f64::from(self.total) * share.clamp(0.0, 1.0);
+        let mut top = 0;
+        for (at, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            left -= f64::from(*count);
+            top = at + 1;
+            if left <= 0.0 {
+                break;
+            }
+        }
+        floor_of(top)
+    }
+
+    pub(crate) fn save(&self, out: &mut Writer) {
+        out.count(self.counts.iter().filter(|count| **count > 0).count());
+        for (at, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            out.u8(u8::try_from(at).unwrap_or(u8::MAX));
+            out.u32(*count);
+        }
+    }
+
+    pub(crate) fn load(from: &mut Reader<'_>) -> Result<Sketch, StateError> {
+        let mut sketch = Sketch::default();
+        for _ in 0..from.count(BUCKETS)? {
+            let at = usize::from(from.u8()?);
+            let count = from.u32(MEMORY)?;
+            *sketch.counts.get_mut(at).ok_or(StateError::Damaged)? = count;
+        }
+        sketch.total = sketch.counts.iter().sum();
+        if sketch.total > MEMORY { Err(StateError::Damaged) } else { Ok(sketch) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_in_a_thousand_reaches_is_a_surprise_of_three() {
+        let mut sketch = Sketch::default();
+        for n in 0..10_000_u16 {
+            sketch.add(if n % 1000 == 0 { 500.0 } else { 3.0 });
+        }
+        assert!((sketch.above(500.0) - 3.2).abs() < 0.3, "{}", sketch.above(500.0));
+        assert!(sketch.above(1.0) < 0.01);
+        assert!(sketch.above(50_000.0) > sketch.above(5_000.0));
+        assert!(sketch.above(5_000.0) > sketch.above(501.0));
+        assert!(sketch.below(1.0) > 3.0);
+        assert!((3.0..4.2).contains(&sketch.quantile(0.99)), "{}", sketch.quantile(0.99));
+    }
+
+    #[test]
+    fn nothing_seen_is_no_surprise_and_no_number_panics() {
+        let mut sketch = Sketch::default();
+        assert!(sketch.above(7.0) < 0.5);
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, f32::MAX] {
+            sketch.add(odd);
+            assert!(sketch.above(odd).is_finite() && sketch.below(odd).is_finite());
+        }
+        assert!(sketch.quantile(0.5).is_finite());
+    }
+
+    #[test]
+    fn the_memory_is_halved_rather_than_grown() {
+        let mut sketch = Sketch::default();
+        for _ in 0..200_000 {
+            sketch.add(1.0);
+        }
+        assert!(sketch.total() <= MEMORY);
+    }
+}
