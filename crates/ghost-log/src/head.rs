@@ -70,7 +70,7 @@ impl HeadFile {
         let padded = format!("{line:<width$}\n", width = SLOT_BYTES - 1);
         let n = self.file.write_at(padded.as_bytes(), self.slot * SLOT_BYTES as u64)?;
         if n < SLOT_BYTES {
-            return Err(io::ErrorKind::WriteZero.into());
+            return Err(io::ErrorKind::StorageFull.into());
         }
         self.slot = 1 - self.slot;
         Ok(())

@@ -13,7 +13,7 @@ use ghost_world::{Clock, Disk, File, Locked, RealDisk};
 use super::{Chain, Log, create_active};
 use crate::edge::Edge;
 use crate::epoch;
-use crate::error::LogError;
+use crate::error::{LogError, no_space};
 use crate::head::HeadFile;
 use crate::keys::{self, KeyFound, Keys};
 use crate::layout::Layout;
@@ -80,14 +80,20 @@ impl Log {
         if matches!(witness, Witness::Missing) && found.names.key.is_some() {
             recovery.checkpoint = recover::CheckpointFound::Missing;
         }
+        // Without it a torn end cannot be told from damage, so a disk without room for it is too full.
+        let head_file = match open_or_create(&*disk, &layout.head()) {
+            Err(e) if no_space(&e) => return Err(LogError::NoSpace { path: layout.head() }),
+            other => other.ok(),
+        };
         let file = match found.active {
             Some(file) => file,
             None => create_active(&*disk, &layout)?,
         };
         let mut log = Log {
-            head_file: open_or_create(&*disk, &layout.head()).map(HeadFile::new),
+            head_file: head_file.map(HeadFile::new),
             import_file: open_or_create(&*disk, &layout.imports())
-                .and_then(|f| f.len().ok().map(|len| (f, len))),
+                .and_then(|f| f.len().map(|len| (f, len)))
+                .ok(),
             file,
             chain: Chain {
                 head: found.head,
@@ -127,8 +133,14 @@ impl Log {
         };
         let noted = log.begin(&recovery, found.names.epoch, ledger.edge.as_ref())?;
         if let Some(heads) = &mut log.head_file {
-            // Both slots: a head of lines that are gone must not outlive them.
-            let _ = heads.write(&log.durable);
+            // Both slots: a head of lines that are gone must not outlive them. From here on they
+            // need no more room.
+            match heads.write(&log.durable) {
+                Err(e) if no_space(&e) => {
+                    return Err(LogError::NoSpace { path: log.layout.head() });
+                }
+                _ => {}
+            }
         }
         log.keep_head();
         if let (Some(mut edge), true) = (ledger.edge, noted) {
@@ -256,6 +268,6 @@ fn key_of(
 }
 
 /// State may be missing: it is made anew, and where even that fails, gone without.
-fn open_or_create(disk: &dyn Disk, path: &Path) -> Option<Box<dyn File>> {
-    disk.open(path).or_else(|_| disk.create(path)).ok()
+fn open_or_create(disk: &dyn Disk, path: &Path) -> std::io::Result<Box<dyn File>> {
+    disk.open(path).or_else(|_| disk.create(path))
 }
