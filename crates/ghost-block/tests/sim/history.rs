@@ -121,7 +121,6 @@ pub struct History {
     /// A fault was set that may fail something without freezing.
     faulty: bool,
     full: bool,
-    accept_loss: bool,
     pub trace: Vec<String>,
 }
 
@@ -152,7 +151,6 @@ impl History {
             events: 0,
             faulty: false,
             full: false,
-            accept_loss: false,
             trace: Vec::new(),
             random,
         }
@@ -183,9 +181,14 @@ impl History {
         let block = data.join("blocks").join(&name);
         let size = read_lines(&self.disk, &Layout::of_block(&block)).last().map_or(0, |l| l.seq);
         let (log, aside) = (data.join("log"), data.join(format!("aside-{}", self.tally.restored)));
+        for gone in [Self::layout().head(), Self::layout().imports()] {
+            // They speak of lines that the restored log has not.
+            let _ = self.disk.remove(&gone);
+        }
         let moved = self
             .disk
-            .rename(&log, &aside)
+            .sync_dir(&Self::layout().state())
+            .and_then(|()| self.disk.rename(&log, &aside))
             .and_then(|()| self.disk.writable_snapshot(&block, &log))
             .and_then(|()| self.disk.sync_dir(data));
         moved.map_err(|e| format!("cannot put the log back: {e}"))?;
@@ -196,7 +199,6 @@ impl History {
             self.blocks.remove(&name);
             self.fenced.insert(name);
         }
-        self.accept_loss = true;
         Ok(())
     }
 
@@ -272,7 +274,6 @@ impl History {
             key_seed: seed,
             holder: "pid 7".to_owned(),
             bulk: self.random.one_in(6),
-            accept_loss: self.accept_loss,
             ..LogConfig::default()
         }
     }
@@ -298,7 +299,7 @@ impl History {
                     self.known.found(recovery.head.seq);
                     if let Some(cut) = &recovery.cut {
                         hold!(
-                            cut.acknowledged_lost == 0 || self.accept_loss,
+                            cut.acknowledged_lost == 0,
                             "{} acknowledged lines are lost",
                             cut.acknowledged_lost
                         );
@@ -310,7 +311,6 @@ impl History {
                                 self.crash()?;
                                 return Ok(None);
                             }
-                            self.accept_loss = false;
                             let mut life =
                                 Life { log, sealer, counts: BTreeMap::new(), retired: false };
                             self.started(&mut life)?;
