@@ -73,6 +73,10 @@ pub enum Rule {
     Cosine(f32),
 }
 
+/// Surprise of all parts together that is an alert without any evidence: what fewer than one look
+/// in a hundred thousand has. It cannot be reached before some ten thousand were learned.
+const ONE_OF_ITS_KIND: f32 = 5.0;
+
 /// What an operator may set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
@@ -251,7 +255,7 @@ impl Scorer {
         parts.heat = heat;
 
         let score = score(&parts);
-        let wanted = parts.evidence >= evidence::STRONG;
+        let wanted = parts.evidence >= evidence::STRONG || parts.unlike >= ONE_OF_ITS_KIND;
         let muted = wanted && self.mutes.cover(f, now);
         let alert = wanted && !muted;
         let (mut incident, mut opens) = (around, false);
@@ -445,12 +449,15 @@ fn most(reached: &[Option<Reached>; 5], of: impl Fn(&Reached) -> f32) -> Option<
     reached.iter().flatten().copied().max_by(|a, b| of(a).total_cmp(&of(b)))
 }
 
-/// The five parts as one number.
+/// The five parts as one number. A magnitude and a rate say something only where they are seldom;
+/// below that, busy services would hide everything else.
 fn together(parts: &Parts) -> f32 {
-    let each =
-        [parts.numbers, parts.shape, parts.service, parts.novelty, parts.rates.max(parts.futile)];
-    let most = each.iter().copied().fold(0.0, f32::max);
-    each.iter().sum::<f32>() * 0.5 + most * 0.5
+    let beyond = |surprise: f32, usual: f32| (surprise - usual).max(0.0);
+    parts.numbers
+        + parts.shape
+        + parts.novelty
+        + beyond(parts.service, 1.5)
+        + beyond(parts.rates.max(parts.futile), 2.0)
 }
 
 /// A long open flow's failure is not known before it had time to be answered.
