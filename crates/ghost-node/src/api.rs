@@ -36,7 +36,7 @@ pub use send::{SendError, import};
 pub use server::{ApiConfig, ApiError, ApiHost, Running, serve};
 pub use socket::{SYSTEM_DATA, SYSTEM_SOCKET, link_for, socket_for};
 pub use top::{TopAnswer, TopRow};
-pub use wire::{AnswerHead, Code, Refusal, Searched};
+pub use wire::{AnswerHead, Code, Refusal, Sealed, Searched};
 
 #[cfg(test)]
 mod tests;

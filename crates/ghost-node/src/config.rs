@@ -8,6 +8,7 @@
 //! **Invariant:** a configuration that was checked contradicts nothing in itself; whether the host
 //! has what it asks for is found out by those who use it.
 
+mod blocks;
 mod keys;
 mod settings;
 mod show;
@@ -20,6 +21,7 @@ use ghost_embed::Profile;
 use ghost_flow::FlowConfig;
 use ghost_host::{Mode, Sources, Wish};
 
+pub use blocks::{Blocks, DiskCap, Sealing};
 pub use keys::{Key, Reload, keys};
 pub use settings::{ConfigError, Origin, Settings, Value};
 pub use show::{example, reference};
@@ -54,11 +56,15 @@ pub struct Config {
     pub model_dir: Option<PathBuf>,
     /// The file of words for groups of hosts; `None`: the usual ones.
     pub tags: Option<PathBuf>,
+    /// Under which the log's checkpoints are signed; `None`: the host's name. Fixed for a log by
+    /// its first key.
+    pub identity: Option<String>,
     pub tap: Tap,
     pub ovs: Ovs,
     pub flow: Flow,
     pub packet: Packet,
     pub log: Log,
+    pub blocks: Blocks,
     pub metrics: Metrics,
     pub api: Api,
 }
@@ -105,6 +111,7 @@ pub struct Packet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     pub segment_bytes: u64,
+    pub disk_cap: DiskCap,
 }
 
 /// Metrics over TCP; over the API's socket they are always there.
@@ -147,7 +154,10 @@ impl Default for Flow {
 
 impl Default for Log {
     fn default() -> Log {
-        Log { segment_bytes: ghost_log::LogConfig::default().segment_bytes }
+        Log {
+            segment_bytes: ghost_log::LogConfig::default().segment_bytes,
+            disk_cap: DiskCap::default(),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use ghost_block::{BlockError, Keep, Volume};
 use ghost_event::line::{ImportNote, ImportState};
 use ghost_event::{Features, Seq, Timestamp};
 use ghost_flow::FlowConfig;
@@ -22,6 +23,7 @@ use ghost_world::Clock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::config::{Config, DiskCap, Sealing};
 use crate::lane::{self, Batch, LaneConfig};
 use crate::limits::{HASH_BYTES, JOBS_MAX, LANE_BATCHES_MAX};
 use crate::pen::Known;
@@ -43,6 +45,41 @@ pub struct Options {
     pub models: Models,
     /// Bytes of a log segment, where they are not to be the usual 64 MiB.
     pub segment_bytes: Option<u64>,
+    pub keeping: Keeping,
+}
+
+/// What is kept of the log, and under whose name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeping {
+    /// Seals a block at the end.
+    pub seal: bool,
+    pub keep: Keep,
+    pub disk_cap: DiskCap,
+    /// `None`: the host's name.
+    pub identity: Option<String>,
+}
+
+impl Default for Keeping {
+    fn default() -> Keeping {
+        Keeping::of(&Config::default())
+    }
+}
+
+impl Keeping {
+    /// As configured.
+    #[must_use]
+    pub fn of(config: &Config) -> Keeping {
+        Keeping {
+            seal: config.blocks.strategy != Sealing::Off,
+            keep: config.blocks.keep(),
+            disk_cap: config.log.disk_cap,
+            identity: config.identity.clone(),
+        }
+    }
+
+    pub(crate) fn identity(&self) -> String {
+        self.identity.clone().unwrap_or_else(crate::daemon::host_name)
+    }
 }
 
 /// What became of one capture; the line that scripts read.
@@ -121,6 +158,15 @@ pub trait Host: Sync {
     fn clock(&self) -> Arc<dyn Clock>;
     /// A random id for a log that begins now.
     fn random_id(&self) -> [u8; 16];
+    /// A random seed, from which a new log's key is made.
+    fn random_seed(&self) -> [u8; 32];
+    /// Where the log is frozen into blocks.
+    ///
+    /// # Errors
+    /// It can't be had.
+    fn volume(&self, data: &Path) -> Result<Box<dyn Volume>, BlockError> {
+        Ok(ghost_block::open_volume(data))
+    }
     fn stop_wanted(&self) -> bool;
     /// Bytes of captures read so far, of `total` where that is known.
     fn progress(&self, read: u64, total: Option<u64>);

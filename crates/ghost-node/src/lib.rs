@@ -11,11 +11,13 @@
 pub mod adopt;
 pub mod api;
 mod ask;
+pub mod blocks;
 pub mod config;
 pub mod daemon;
 mod follow;
 pub mod import;
 mod lane;
+mod latency;
 pub mod limits;
 pub mod metrics;
 mod models;
@@ -23,11 +25,13 @@ mod paths;
 mod pen;
 pub mod store;
 mod tags;
+mod timed;
 mod writer;
 
 pub use ghost_embed::{Profile, default_model_dirs};
 pub use ghost_event::Timestamp;
 pub use ghost_world::{Clock, RealClock};
+pub use latency::Latency;
 pub use models::Models;
 pub use paths::DataDir;
 pub use tags::{TagError, Tags};

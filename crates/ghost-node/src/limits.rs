@@ -122,6 +122,32 @@ pub const IMPORT_BATCHES_WAITING: usize = 4;
 /// Shapes that wait for the full model; a further one keeps its fast vector until the next start.
 pub const REFINE_QUEUE_MAX: usize = 4096;
 
+/// How long a block that is due waits for the full model's vectors of new shapes: where something
+/// critical waits for it, something high, anything else.
+pub const BARRIER_NS: [u64; 3] = [50_000_000, 200_000_000, 500_000_000];
+
+/// Who may wait for a block that they asked for.
+pub const SEAL_ASKED_MAX: usize = 16;
+
+/// How long who asked for a block waits for it.
+pub const SEAL_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How soon a block that could not be sealed is tried again, at first and at last.
+pub const SEAL_RETRY_NS: (u64, u64) = (1_000_000_000, 60_000_000_000);
+
+/// The disk's cap is looked after this often, besides after each block.
+pub const TEND_NS: u64 = 10_000_000_000;
+
+/// How soon a block follows that retention wants.
+pub const WANTS_SEAL_NS: u64 = 100_000_000;
+
+/// Lines behind the last block that a start counts by kind: half a gigabyte, read in a second.
+pub const SINCE_LINES_MAX: u64 = 1_000_000;
+
+/// What was appended is kept by the hour, for a day.
+pub const RATE_HOUR_NS: u64 = 3_600_000_000_000;
+pub const RATE_DAY_SAMPLES: usize = 25;
+
 /// After a log error, this long until the log is opened anew.
 pub const LOG_RETRY_NS: u64 = 2_000_000_000;
 
@@ -137,6 +163,12 @@ pub const PORTS_MAX: usize = 4096;
 /// Bridges that have a number; one more takes that of the bridge that is gone longest. No tap holds
 /// more ports than this.
 pub const BRIDGES_MAX: usize = 1024;
+
+/// Changes that the writer is told at once.
+pub const CHANGES_AT_ONCE_MAX: usize = 256;
+
+/// Interfaces, bridges and ports whose changes are told; what is beyond is tapped all the same.
+pub const ELEMENTS_WATCHED_MAX: usize = 8192;
 
 const _: () = assert!(BRIDGES_MAX <= PORTS_MAX && BRIDGES_MAX < u16::MAX as usize);
 const _: () = assert!(WRITER_QUEUE_MAX * LIVE_FEATURES_MAX * 1024 <= 32 * 1024 * 1024);

@@ -8,12 +8,15 @@
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::Latency;
 use crate::api::Standing;
 use crate::daemon::{PortStatus, Status};
 
@@ -40,6 +43,7 @@ pub fn exposition(standing: &Standing) -> String {
     flows(&mut registry, &standing.status);
     queues(&mut registry, &standing.status);
     log(&mut registry, &standing.status);
+    blocks(&mut registry, &standing.status);
     index(&mut registry, &standing.status);
     model(&mut registry, &standing.status);
     api(&mut registry, standing);
@@ -190,6 +194,73 @@ fn log(registry: &mut Registry, status: &Status) {
     registry.register_with_unit("log_waiting", help, Unit::Bytes, waiting);
     let healthy = u64::from(log.trouble.is_empty());
     level(registry, "log_writable", "1 where the log takes lines in", healthy);
+    let kinds = Totals::default();
+    for (kind, count) in &log.kinds {
+        kinds.get_or_create(&vec![("kind", word(kind))]).inc_by(*count);
+    }
+    registry.register("log_lines", "Events and notes appended, by kind", kinds);
+    let help = "How long the log's syncs took";
+    registry.register_with_unit("log_sync", help, Unit::Seconds, Steps(log.sync.clone()));
+}
+
+fn blocks(registry: &mut Registry, status: &Status) {
+    let blocks = &status.blocks;
+    total(registry, "blocks_sealed", "Blocks sealed", blocks.sealed);
+    total(registry, "block_failures", "Times that no block could be sealed", blocks.failed);
+    level(registry, "blocks_kept", "Blocks that are there", blocks.kept);
+    level(registry, "block_number", "Number of the newest block", blocks.last);
+    level(registry, "block_lines", "Lines of the log in the newest block", blocks.last_size);
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
+    let at = blocks.last_time_ns as f64 / 1e9;
+    let time: ConstGauge<f64> = ConstGauge::new(at);
+    let help = "When the newest block was sealed";
+    registry.register_with_unit("block_time", help, Unit::Seconds, time);
+    let help = "How long sealing took";
+    registry.register_with_unit("block_seal", help, Unit::Seconds, Steps(blocks.seal.clone()));
+    for (name, help, value) in [
+        ("disk_log", "What the log takes on the disk", blocks.log_bytes),
+        ("disk_pinned", "What blocks keep on the disk beyond the log", blocks.pinned_bytes),
+        ("disk_cap", "The cap on both", blocks.cap_bytes),
+        ("disk_over_cap", "What is above the cap and can't be given up", blocks.over_bytes),
+        ("disk_free", "What others may still write there", blocks.free_bytes),
+    ] {
+        registry.register_with_unit(name, help, Unit::Bytes, ConstGauge::new(value));
+    }
+    let days = Levels::default();
+    for (of, told) in [("left", blocks.days_left), ("at_cap", blocks.days_at_cap)] {
+        if let Some(told) = told {
+            days.get_or_create(&vec![("of", of.to_owned())]).set(told);
+        }
+    }
+    registry.register("retention_days", "Days at today's rate: until the cap, and within it", days);
+    total(registry, "segments_retired", "Segments given up", blocks.retired_segments);
+    let retired = ConstCounter::new(blocks.retired_bytes);
+    registry.register_with_unit("retired", "Bytes of segments given up", Unit::Bytes, retired);
+    total(registry, "blocks_deleted", "Blocks given up", blocks.deleted);
+    let healthy = u64::from(blocks.trouble.is_empty());
+    level(registry, "blocks_sealable", "1 where blocks can be sealed", healthy);
+}
+
+/// Latencies as a histogram.
+#[derive(Debug)]
+struct Steps(Latency);
+
+impl EncodeMetric for Steps {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> std::fmt::Result {
+        // The encoder adds up the steps by itself.
+        let mut before = 0;
+        let mut steps: Vec<(f64, u64)> = Vec::with_capacity(self.0.within.len() + 1);
+        for (bound, count) in &self.0.within {
+            steps.push((*bound, count.saturating_sub(before)));
+            before = *count;
+        }
+        steps.push((f64::INFINITY, self.0.count.saturating_sub(before)));
+        encoder.encode_histogram::<Labels>(self.0.sum_s, self.0.count, &steps, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
 }
 
 fn index(registry: &mut Registry, status: &Status) {

@@ -4,6 +4,9 @@
 //! log's journal which captures it holds. What the caller is told of a new shape is all that the
 //! full model needs to better it.
 //!
+//! It knows of each shape that has only its fast vector which line used it first: up to there the
+//! log is ready for who has no model.
+//!
 //! **Invariant:** one pen a log; the log's lock is in it.
 
 use std::collections::{HashMap, HashSet};
@@ -13,11 +16,12 @@ use ghost_embed::{FieldRows, GLOSSARY_VERSION, Glossary, Profile, Shape, ShapeCa
 use ghost_event::line::{
     self, ImportNote, ImportState, Note, PacketEvent, ShapeLine, Source, View,
 };
-use ghost_event::{Behaviours, Features, Priority, Seq, ShapeId, Tier, Vector};
-use ghost_log::{Log, LogConfig, LogError, LogReader, Recovery};
-use ghost_world::Clock;
+use ghost_event::{Behaviours, Features, Priority, Seq, ShapeId, Tier, Timestamp, Vector};
+use ghost_log::{Element, Log, LogConfig, LogError, LogReader, Recovery};
+use ghost_world::{Clock, Disk};
 
 use crate::DataDir;
+use crate::daemon::Changed;
 
 /// What the log knows of a capture.
 #[derive(Debug)]
@@ -50,6 +54,9 @@ pub(crate) struct Pen {
     known: HashSet<ShapeId>,
     /// Shapes of packets: told once by whoever names them, and again where the log forgot.
     told: HashMap<ShapeId, Shape>,
+    /// Shapes that have only their fast vector, with the line that used them first; none yet for
+    /// those that were told and not used.
+    fast: HashMap<ShapeId, Option<Seq>>,
 }
 
 impl std::fmt::Debug for Pen {
@@ -61,18 +68,19 @@ impl std::fmt::Debug for Pen {
 impl Pen {
     /// Opens the log of `data` for writing, and begins an epoch.
     pub(crate) fn open(
+        disk: Arc<dyn Disk>,
         data: &DataDir,
         config: LogConfig,
         profile: Profile,
         clock: Arc<dyn Clock>,
     ) -> Result<(Pen, Recovery), LogError> {
-        let (log, recovery) = Log::open(data.root(), config, clock)?;
+        let (log, recovery) = Log::open_on(disk, data.root(), config, clock)?;
         let mut cache = ShapeCache::default();
         let known: HashSet<ShapeId> = log.shapes().map(|(id, _)| id).collect();
         for id in &known {
             cache.remember(*id);
         }
-        let pen = Pen {
+        let mut pen = Pen {
             log,
             reader: LogReader::open(data.root()),
             cache,
@@ -82,12 +90,39 @@ impl Pen {
             bytes: 0,
             known,
             told: HashMap::new(),
+            fast: HashMap::new(),
         };
+        // Somebody used them, nobody remembers where: as if from the first line on.
+        pen.fast = pen.unrefined().into_iter().map(|worded| (worded.id, Some(1))).collect();
         Ok((pen, recovery))
     }
 
     pub(crate) fn reader(&self) -> &LogReader {
         &self.reader
+    }
+
+    /// Every shape of lines up to `size` has its full vector: who wrote them said so.
+    pub(crate) fn was_ready_to(&mut self, size: u64) {
+        for first in self.fast.values_mut().flatten() {
+            *first = (*first).max(size.saturating_add(1));
+        }
+    }
+
+    /// The greatest size below which every event's shape has the full model's vector.
+    pub(crate) fn ready_size(&self) -> u64 {
+        let first = self.fast.values().flatten().min();
+        first.map_or(self.log.size(), |first| first.saturating_sub(1).min(self.log.size()))
+    }
+
+    /// Whether a shape that was first used behind line `size` has only its fast vector.
+    pub(crate) fn waits_behind(&self, size: u64) -> bool {
+        self.fast.values().flatten().any(|first| *first > size)
+    }
+
+    fn used(&mut self, id: ShapeId, seq: Seq) {
+        if let Some(first @ None) = self.fast.get_mut(&id) {
+            *first = Some(seq);
+        }
     }
 
     /// What is known of a capture with this content.
@@ -131,6 +166,7 @@ impl Pen {
         line::flow_body(&mut self.body, flow, source, seen.id, priority);
         let appended = self.log.append(priority, Some(seen.id), &self.body)?;
         self.bytes += u64::from(appended.position.len);
+        self.used(seen.id, appended.seq);
         Ok(worded)
     }
 
@@ -165,6 +201,18 @@ impl Pen {
             (appended, _) => appended?,
         };
         self.bytes += u64::from(appended.position.len);
+        self.used(id, appended.seq);
+        Ok(())
+    }
+
+    /// Logs what became of an element.
+    pub(crate) fn change(&mut self, changed: &Changed, at: Timestamp) -> Result<(), LogError> {
+        self.body.clear();
+        changed.body(&mut self.body, at);
+        let kind = changed.id.split_once(':').map_or("", |(kind, _)| kind);
+        let element = Element { kind, id: &changed.id };
+        let appended = self.log.append_element(changed.priority, None, &element, &self.body)?;
+        self.bytes += u64::from(appended.position.len);
         Ok(())
     }
 
@@ -181,6 +229,7 @@ impl Pen {
         shape_body(&mut self.body, &worded, &fast_model(), &vector);
         self.log.shape(id, &self.body)?;
         self.known.insert(id);
+        self.fast.entry(id).or_default();
         Ok(worded)
     }
 
@@ -192,7 +241,9 @@ impl Pen {
         vector: &Vector,
     ) -> Result<(), LogError> {
         shape_body(&mut self.body, worded, model, vector);
-        self.log.state(worded.id, &self.body)
+        self.log.state(worded.id, &self.body)?;
+        self.fast.remove(&worded.id);
+        Ok(())
     }
 
     /// Shapes of the log that have only their fast vector.
@@ -248,7 +299,7 @@ pub(crate) fn priority(flow: &Features) -> Priority {
     priority_of(flow.behaviours)
 }
 
-fn priority_of(behaviours: Behaviours) -> Priority {
+pub(crate) fn priority_of(behaviours: Behaviours) -> Priority {
     const PRESSING: Behaviours = Behaviours(
         Behaviours::BRUTE_FORCE.0
             | Behaviours::DNS_TUNNEL.0

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use ghost_block::{BlockError, Cap, Keep, Reason, SealFacts, SealRecovery, Sealer};
 use ghost_embed::Refiner;
 use ghost_event::line::{ImportNote, Source};
-use ghost_event::{Features, Priority, Seq, ShapeId, Tier};
+use ghost_event::{Features, Priority, Seq, ShapeId, Tier, Timestamp};
 use ghost_index::{EmbeddedIndex, Index, IndexError};
 use ghost_log::{LogConfig, LogError, LogReader};
-use ghost_world::Clock;
+use ghost_world::{Clock, RealDisk};
 
+use crate::blocks::{Since, disk_bytes, ready_of};
+use crate::config::DiskCap;
 use crate::follow;
 use crate::import::{Host, Journal, Options};
 use crate::limits::{INDEX_COMMIT_LINES, WAKE_LINES};
@@ -52,6 +55,7 @@ pub(crate) struct Finished {
 /// The one writer of a data folder.
 pub(crate) struct Writer {
     pen: Pen,
+    sealing: Sealing,
     lines_since_wake: u32,
     follower: Follower,
     clock: Arc<dyn Clock>,
@@ -73,12 +77,15 @@ impl Writer {
             bulk: true,
             segment_bytes: options.segment_bytes.unwrap_or(usual.segment_bytes),
             log_id: host.random_id(),
+            identity: options.keeping.identity(),
+            key_seed: host.random_seed(),
             program: PROGRAM.to_owned(),
             holder: format!("ghostbridge import, pid {}", std::process::id()),
             ..usual
         };
         let profile = options.models.profile;
-        let (pen, recovery) = Pen::open(data, config, profile, Arc::clone(&clock))?;
+        let (mut pen, recovery) =
+            Pen::open(Arc::new(RealDisk), data, config, profile, Arc::clone(&clock))?;
         if let Some(cut) = &recovery.cut {
             host.say(&format!(
                 "the log's end was torn: {} bytes after line {} were cut",
@@ -89,11 +96,13 @@ impl Writer {
         for note in follow::prepare(&mut index, pen.reader(), pen.log.head().seq)? {
             host.say(&note);
         }
+        let sealing = Sealing::open(data, options, host, &mut pen)?;
         let known: HashSet<ShapeId> = pen.log.shapes().map(|(id, _)| id).collect();
         let old_fast = old_fast(&index, &known);
         let follower = Follower::start(index, LogReader::open(data.root()))?;
         Ok(Writer {
             pen,
+            sealing,
             lines_since_wake: 0,
             follower,
             clock,
@@ -112,12 +121,12 @@ impl Writer {
         self.pen.log.sync()?;
         self.follower.commit()?;
         finished.indexed_ns = self.clock.monotonic_ns();
-        if interrupted {
-            self.follower.finish()?;
-            return Ok(finished);
+        if !interrupted {
+            self.refine(host, &mut finished)?;
+            self.pen.log.sync()?;
         }
-        self.refine(host, &mut finished)?;
-        self.pen.log.sync()?;
+        self.follower.commit()?;
+        self.sealing.end(&mut self.pen, host);
         self.follower.finish()?;
         Ok(finished)
     }
@@ -182,6 +191,7 @@ impl Journal for Writer {
     }
 
     fn note(&mut self, note: &ImportNote<'_>) -> Result<Seq, WriterError> {
+        self.sealing.since.count("import", 1);
         Ok(self.pen.note_import(note)?)
     }
 
@@ -195,6 +205,12 @@ impl Journal for Writer {
         let source = Source { pcap_filename: Some(file), import: Some(begin), ..Source::default() };
         for flow in features.iter().skip(skip) {
             self.pen.flow(flow, &source)?;
+            self.sealing.since.count("flow", 1);
+            if self.sealing.wants_tending(&self.pen) {
+                // What is given up must be in no one's way: the index reads the same segments.
+                self.follower.commit()?;
+                self.sealing.tend(&mut self.pen);
+            }
             self.lines_since_wake += 1;
             if self.lines_since_wake >= WAKE_LINES {
                 self.lines_since_wake = 0;
@@ -202,6 +218,86 @@ impl Journal for Writer {
             }
         }
         Ok(())
+    }
+}
+
+/// The import's block: one, at its end; and the disk's cap, which holds meanwhile.
+struct Sealing {
+    /// `None` where none was wanted, or none can be had.
+    sealer: Option<Sealer>,
+    since: Since,
+    data: DataDir,
+    cap: DiskCap,
+    keep: Keep,
+    clock: Arc<dyn Clock>,
+    segment: Seq,
+    trouble: Option<BlockError>,
+}
+
+impl Sealing {
+    fn open(
+        data: &DataDir,
+        options: &Options,
+        host: &dyn Host,
+        pen: &mut Pen,
+    ) -> Result<Sealing, WriterError> {
+        let open = || -> Result<(Sealer, SealRecovery), BlockError> {
+            let volume = host.volume(data.root())?;
+            Sealer::open(Arc::new(RealDisk), volume, pen.log.layout().clone())
+        };
+        let (sealer, trouble) = match options.keeping.seal.then(open) {
+            None => (None, None),
+            Some(Ok((sealer, _))) => (Some(sealer), None),
+            Some(Err(error)) => (None, Some(error)),
+        };
+        let newest = sealer.as_ref().and_then(|sealer| sealer.blocks().last().copied());
+        pen.was_ready_to(newest.map_or(0, |block| ready_of(data, &block)));
+        Ok(Sealing {
+            sealer,
+            since: Since::read(pen.reader(), newest.map_or(0, |block| block.size))?,
+            data: data.clone(),
+            cap: options.keeping.disk_cap,
+            keep: options.keeping.keep,
+            clock: host.clock(),
+            segment: pen.log.segment(),
+            trouble,
+        })
+    }
+
+    fn wants_tending(&self, pen: &Pen) -> bool {
+        self.sealer.is_some() && pen.log.segment() != self.segment
+    }
+
+    fn tend(&mut self, pen: &mut Pen) {
+        self.segment = pen.log.segment();
+        let cap = Cap { bytes: self.cap.bytes(disk_bytes(&self.data)) };
+        let now = Timestamp(self.clock.wall_ns());
+        if let Some(sealer) = &mut self.sealer
+            && let Err(error) = sealer.tend(&mut pen.log, &cap, &self.keep, now)
+        {
+            self.trouble.get_or_insert(error);
+        }
+    }
+
+    /// Seals what was imported. Without a block the log is as good as ever: it is told, no more.
+    fn end(&mut self, pen: &mut Pen, host: &dyn Host) {
+        let facts = SealFacts {
+            t2_ready_size: pen.ready_size(),
+            events: &self.since.events,
+            lost: self.since.lost,
+            reason: Reason::Stop,
+            waited_ms: 0,
+            time: Timestamp(self.clock.wall_ns()),
+        };
+        if let Some(sealer) = &mut self.sealer
+            && let Err(error) = sealer.seal(&mut pen.log, &facts)
+        {
+            self.trouble.get_or_insert(error);
+        }
+        self.tend(pen);
+        if let Some(error) = &self.trouble {
+            host.say(&format!("no block was sealed: {error}"));
+        }
     }
 }
 

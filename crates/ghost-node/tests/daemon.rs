@@ -26,6 +26,9 @@ impl Host for Quiet {
     fn random_id(&self) -> [u8; 16] {
         [9; 16]
     }
+    fn random_seed(&self) -> [u8; 32] {
+        [9; 32]
+    }
     fn stop_wanted(&self) -> bool {
         false
     }
@@ -142,7 +145,7 @@ fn prefixes_of_frames_give_the_shapes_of_whole_frames() {
         let (mut frames, clock) = frames_of(&path);
         frames.iter_mut().for_each(as_tapped);
         let cut = |flows: Vec<String>| -> Vec<String> {
-            // The fingerprint covers 64 bytes of payload, which a prefix holds; names may be fewer.
+            // The shape; of a prefix names may be fewer.
             flows.iter().map(|f| f.split(" | ").nth(18).unwrap_or("").to_owned()).collect()
         };
         assert_eq!(cut(seen_live((frames, clock))), cut(imported(&path)), "{name}");

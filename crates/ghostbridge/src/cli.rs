@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::render::Output;
 
+
+
 /// The network bridge that remembers: enable it, ask in plain words.
 #[derive(Debug, Parser)]
 #[command(
@@ -91,6 +93,9 @@ pub(crate) enum Command {
     /// Load and attach for the daemon; it starts this by itself
     #[command(name = "attach-helper", hide = true)]
     AttachHelper(AttachHelper),
+    /// Make and delete snapshots for the daemon; it starts this by itself
+    #[command(name = "block-helper", hide = true)]
+    BlockHelper,
     /// Read captures (pcap, pcapng; plain, gz or zst) into the log and the index
     Import(Import),
     /// Ask in plain words
@@ -99,7 +104,7 @@ pub(crate) enum Command {
     Flows(Flows),
     /// Find flows like one that you name
     Similar(Similar),
-    /// Verify, count or export the log
+    /// Verify, prove, count or export the log
     #[command(subcommand)]
     Log(LogCommand),
     /// Rebuild the index from the log, or tell how it is
@@ -139,6 +144,7 @@ impl Command {
                 | Command::Config(_)
                 | Command::Detach(_)
                 | Command::AttachHelper(_)
+                | Command::BlockHelper
         )
     }
 }

@@ -1,16 +1,19 @@
-//! The way to the attach helper: one of our own, or the one that systemd keeps.
+//! The way to the helpers: one of our own, or the one that systemd keeps.
 //!
-//! A helper of our own is two processes. The *keeper* is started by root before the engine gives
-//! up its privileges, and does nothing but start a *worker* whenever the engine hands it the end
-//! of a new connection; the worker serves that connection. So a worker may die, with its taps, and
-//! the engine, which may do nothing any more, gets another.
+//! A helper of our own is started by root before the engine gives up its privileges, and is handed
+//! the ends of new connections. The attach helper is two processes: a *keeper* does nothing but
+//! start a *worker* whenever it is handed a connection, so that a worker may die, with its taps,
+//! and the engine, which may do nothing any more, gets another. The block helper serves by itself:
+//! between two requests it holds nothing.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use ghost_block::{VolumeKind, open_volume};
 use ghost_host::Mode;
 use ghost_node::config::Config;
 use ghost_node::daemon::Helpers;
@@ -22,12 +25,20 @@ use rustix::net::{
 use crate::outcome::Failed;
 use crate::privileges;
 
-/// Where systemd listens for the helper.
-const SYSTEM_SOCKET: &str = "/run/ghostbridge/attach.sock";
+/// Where systemd listens for the helpers.
+const ATTACH_SOCKET: &str = "/run/ghostbridge/attach.sock";
+const BLOCK_SOCKET: &str = "/run/ghostbridge/block.sock";
 
 /// A helper, and how to come by its connections.
 #[derive(Debug)]
-pub(crate) enum Helper {
+pub(crate) struct Helper {
+    /// `attach` or `block`.
+    what: &'static str,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
     /// The keeper's socket; its process is our child.
     Own(OwnedFd, Child),
     /// A socket that somebody listens on.
@@ -35,20 +46,22 @@ pub(crate) enum Helper {
 }
 
 impl Helper {
-    /// The helper that `config` names; else systemd's, where its socket is and this is not root;
-    /// else one of our own, which takes root.
-    pub(crate) fn find(config: &Config) -> Result<Helper, Failed> {
+    /// The attach helper that `config` names; else systemd's, where its socket is and this is not
+    /// root; else one of our own, which takes root.
+    pub(crate) fn attach(config: &Config) -> Result<Helper, Failed> {
+        let listening = |path: &Path| Helper { what: "attach", way: Way::Listening(path.into()) };
         if let Some(path) = &config.tap.helper {
-            return Ok(Helper::Listening(path.clone()));
+            return Ok(listening(path));
         }
         let raw = config.mode == Mode::Inline;
         let wanted = if raw { privileges::ATTACH | privileges::RAW } else { privileges::ATTACH };
         if privileges::has(wanted) {
-            return Helper::start(raw);
+            let raw = raw.then(|| OsStr::new("--raw"));
+            return Helper::start("attach", raw.as_slice());
         }
-        let system = Path::new(SYSTEM_SOCKET);
+        let system = Path::new(ATTACH_SOCKET);
         if system.exists() {
-            return Ok(Helper::Listening(system.to_owned()));
+            return Ok(listening(system));
         }
         Err(Failed::permission(
             "attaching to interfaces takes CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run as root, \
@@ -56,28 +69,45 @@ impl Helper {
         ))
     }
 
+    /// The block helper for `data`, found in the same way; none where nothing takes one: a plain
+    /// folder, or a btrfs on which this process does what its owner may.
+    pub(crate) fn block(config: &Config, data: &Path) -> Result<Option<Helper>, Failed> {
+        if open_volume(data).kind() != VolumeKind::Btrfs {
+            return Ok(None);
+        }
+        let listening = |path: &Path| Helper { what: "block", way: Way::Listening(path.into()) };
+        if let Some(path) = &config.blocks.helper {
+            return Ok(Some(listening(path)));
+        }
+        if privileges::has(privileges::SNAPSHOT) {
+            let place = [OsStr::new("--data-dir"), data.as_os_str()];
+            return Helper::start("block", &place).map(Some);
+        }
+        let system = Path::new(BLOCK_SOCKET);
+        Ok(system.exists().then(|| listening(system)))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the program starts its own helper")]
-    fn start(raw: bool) -> Result<Helper, Failed> {
-        let failed = |e: io::Error| Failed::new(format!("can't start the attach helper: {e}"));
+    fn start(what: &'static str, arguments: &[&OsStr]) -> Result<Helper, Failed> {
+        let failed = |e: io::Error| Failed::new(format!("can't start the {what} helper: {e}"));
         let (ours, theirs) = pair().map_err(failed)?;
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("ghostbridge").arg("attach-helper");
-        if raw {
-            command.arg("--raw");
-        }
+        command.arg0("ghostbridge").arg(format!("{what}-helper")).args(arguments);
         // A process group of its own: Ctrl-C is for the engine, which drains first.
         command.stdin(theirs).stdout(Stdio::null()).process_group(0);
         for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
             command.env_remove(variable);
         }
-        Ok(Helper::Own(ours, command.spawn().map_err(failed)?))
+        let child = command.spawn().map_err(failed)?;
+        Ok(Helper { what, way: Way::Own(ours, child) })
     }
 }
 
 impl Helpers for Helper {
     fn connect(&mut self) -> io::Result<OwnedFd> {
-        match self {
-            Helper::Own(keeper, child) => {
+        let what = self.what;
+        match &mut self.way {
+            Way::Own(keeper, child) => {
                 let (ours, theirs) = pair()?;
                 let mut space =
                     [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -94,18 +124,18 @@ impl Helpers for Helper {
                     let ended = child.try_wait().ok().flatten();
                     let how = ended.map_or_else(|| error.to_string(), |status| status.to_string());
                     return Err(io::Error::other(format!(
-                        "the attach helper has ended ({how}), and this process may not start \
+                        "the {what} helper has ended ({how}), and this process may not start \
                          another: restart ghostbridge"
                     )));
                 }
                 Ok(ours)
             }
-            Helper::Listening(path) => dial(path).map_err(|error| {
+            Way::Listening(path) => dial(path).map_err(|error| {
                 io::Error::new(
                     error.kind(),
                     format!(
-                        "the attach helper does not answer at {} ({error}): systemctl start \
-                         ghostbridge-attach.socket",
+                        "the {what} helper does not answer at {} ({error}): systemctl start \
+                         ghostbridge-{what}.socket",
                         path.display()
                     ),
                 )

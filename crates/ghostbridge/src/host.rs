@@ -14,13 +14,13 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(RealClock.wall_ns())
 }
 
-/// Sixteen bytes that nobody can guess.
-pub(crate) fn random_id() -> Result<[u8; 16], Failed> {
-    let mut id = [0; 16];
+/// Bytes that nobody can guess: a log's id, a key's seed.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failed> {
+    let mut bytes = [0; N];
     File::open("/dev/urandom")
-        .and_then(|mut f| f.read_exact(&mut id))
+        .and_then(|mut f| f.read_exact(&mut bytes))
         .map_err(|e| Failed::new(format!("/dev/urandom: {e}")))?;
-    Ok(id)
+    Ok(bytes)
 }
 
 /// What is made from here on is for owner and group: files 0640, folders 0750.

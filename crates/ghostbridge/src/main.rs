@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod helper;
 mod host;
+mod keeper;
 mod notify;
 mod outcome;
 mod place;

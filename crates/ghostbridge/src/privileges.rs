@@ -22,6 +22,9 @@ pub(crate) const ATTACH: CapabilitySet =
 /// What opening a packet socket takes, besides.
 pub(crate) const RAW: CapabilitySet = CapabilitySet::NET_RAW;
 
+/// What deleting a snapshot and sending one take on btrfs.
+pub(crate) const SNAPSHOT: CapabilitySet = CapabilitySet::SYS_ADMIN;
+
 /// Gives up every capability but those of `keep` that are there, for good.
 pub(crate) fn keep_only(keep: CapabilitySet) -> Result<(), Failed> {
     lower(keep).map_err(|e| Failed::new(format!("can't give up privileges: {e}")))

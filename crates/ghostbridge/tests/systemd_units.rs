@@ -11,6 +11,8 @@ const UNITS: &[&str] = &[
     "ghostbridge.service",
     "ghostbridge-attach.service",
     "ghostbridge-attach.socket",
+    "ghostbridge-block.service",
+    "ghostbridge-block.socket",
     "ghostbridge-ovsdb.service",
     "ghostbridge-ovsdb.socket",
 ];

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use ghost_block::Block;
 use ghost_log::LogError;
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 
-use crate::daemon::{Answered, Daemon, Follow, ImportAsk, ImportError, Status};
+use crate::daemon::{Answered, Daemon, Follow, ImportAsk, ImportError, SealError, Status};
 use crate::import::FileReport;
 use crate::store::{Answer, Limits, StoreError, Tags};
 
@@ -39,6 +40,12 @@ pub trait Backend: Send + Sync + 'static {
         input: Box<dyn Read + Send>,
         told: &mut dyn FnMut(u64) -> bool,
     ) -> Result<FileReport, ImportError>;
+
+    /// Seals the log into a block; none where nothing is new. Runs on the pool.
+    ///
+    /// # Errors
+    /// It could not be sealed.
+    fn seal(&self) -> Result<Option<Block>, SealError>;
 }
 
 /// An answer and the lines of its hits.
@@ -128,6 +135,10 @@ impl Backend for Daemon {
         told: &mut dyn FnMut(u64) -> bool,
     ) -> Result<FileReport, ImportError> {
         Daemon::import(self, ask, input, told)
+    }
+
+    fn seal(&self) -> Result<Option<Block>, SealError> {
+        Daemon::seal(self)
     }
 }
 

@@ -31,7 +31,9 @@ use super::remembered::Remembered;
 use super::routes::Standing;
 use super::socket::{self, SYSTEM_DATA, SYSTEM_SOCKET};
 use super::top::TopAnswer;
-use super::wire::{AnswerHead, Asked, Code, ImportLine, ImportQuery, Missed, ReadHit, Refusal};
+use super::wire::{
+    AnswerHead, Asked, Code, ImportLine, ImportQuery, Missed, ReadHit, Refusal, Sealed,
+};
 use crate::DataDir;
 use crate::daemon::ImportAsk;
 use crate::import::FileReport;
@@ -197,6 +199,16 @@ impl Client {
     /// The filter is off, or the daemon does not answer.
     pub fn top(&mut self, filter: &str) -> Result<TopAnswer, ClientError> {
         parse(&self.get(&format!("/v1/top?filter={}", quoted(filter)))?)
+    }
+
+    /// Has the log sealed into a block now.
+    ///
+    /// # Errors
+    /// It could not be sealed, or the daemon does not answer.
+    pub fn seal(&mut self) -> Result<Sealed, ClientError> {
+        let lines = self.begin(Method::POST, "/v1/seal", Body::empty())?;
+        let Lines { runtime, mut body, .. } = lines;
+        parse(&runtime.block_on(collect(&mut body)).map_err(ClientError::Cut)?)
     }
 
     /// Asks a question.

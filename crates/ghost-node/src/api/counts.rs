@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The routes, as metrics name them; `other` is everything that is none.
-pub(crate) const ROUTES: [&str; 10] = [
+pub(crate) const ROUTES: [&str; 11] = [
     "/v1/status",
     "/v1/query",
     "/v1/flows",
@@ -13,6 +13,7 @@ pub(crate) const ROUTES: [&str; 10] = [
     "/v1/flows/follow",
     "/v1/import",
     "/v1/remembered",
+    "/v1/seal",
     "/v1/top",
     "/metrics",
     "other",

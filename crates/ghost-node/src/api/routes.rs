@@ -30,8 +30,10 @@ use super::rates::{History, Rates};
 use super::remembered::Remembered;
 use super::server::{ApiHost, Peer};
 use super::top::{self, TopAnswer, Tops};
-use super::wire::{AnswerHead, Asked, Code, END, HitLine, ImportLine, ImportQuery, Refusal};
-use crate::daemon::{ImportAsk, ImportError, Status};
+use super::wire::{
+    AnswerHead, Asked, Code, END, HitLine, ImportLine, ImportQuery, Refusal, Sealed,
+};
+use crate::daemon::{ImportAsk, ImportError, SealError, Status};
 use crate::store::{QueryError, StoreError};
 use crate::{DataDir, PROGRAM, metrics};
 
@@ -138,6 +140,7 @@ pub(super) fn all(state: Arc<State>) -> Router {
         .route("/v1/similar", post(similar))
         .route("/v1/flows/follow", get(follow))
         .route("/v1/import", post(import))
+        .route("/v1/seal", post(seal))
         .route("/v1/top", get(top))
         .route("/metrics", get(exposition))
         .fallback(unknown)
@@ -216,6 +219,17 @@ impl From<ImportError> for Refusal {
     }
 }
 
+impl From<SealError> for Refusal {
+    fn from(error: SealError) -> Refusal {
+        let code = match &error {
+            SealError::Busy => Code::Busy,
+            SealError::Stopping => Code::Stopping,
+            SealError::Failed(_) => Code::Failed,
+        };
+        refusal(code, error, "")
+    }
+}
+
 /// A value as a JSON body with a newline.
 fn json(value: &impl Serialize) -> Response {
     let Ok(mut text) = serde_json::to_vec(value) else {
@@ -266,6 +280,12 @@ async fn remembered(Of(state): Shared) -> Result<Response, Refusal> {
     let (data, now) = (state.data.clone(), state.now());
     let counted = on_pool(&state.asks, move || Remembered::count(&data, now)).await??;
     Ok(json(&counted))
+}
+
+async fn seal(Of(state): Shared) -> Result<Response, Refusal> {
+    let backend = Arc::clone(&state.backend);
+    let sealed = on_pool(&state.asks, move || backend.seal()).await??;
+    Ok(json(&Sealed::from(sealed)))
 }
 
 async fn query(state: Shared, body: Body) -> Result<Response, Refusal> {

@@ -28,6 +28,9 @@ impl DaemonHost for Host {
     fn random_id(&self) -> [u8; 16] {
         [5; 16]
     }
+    fn random_seed(&self) -> [u8; 32] {
+        [5; 32]
+    }
     fn say(&self, _words: &str) {}
 }
 
@@ -347,6 +350,10 @@ impl Backend for Slow {
         _told: &mut dyn FnMut(u64) -> bool,
     ) -> Result<FileReport, ImportError> {
         Err(ImportError::Busy)
+    }
+
+    fn seal(&self) -> Result<Option<ghost_block::Block>, crate::daemon::SealError> {
+        Err(crate::daemon::SealError::Busy)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ghost_block::Block;
 use ghost_event::Timestamp;
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
@@ -230,6 +231,33 @@ impl From<FileReport> for Report {
 impl From<Report> for FileReport {
     fn from(report: Report) -> FileReport {
         FileReport { refused: report.refused, ..report.file }
+    }
+}
+
+/// What became of a wish for a block.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sealed {
+    /// False where nothing was new since the last block: then there is no other.
+    pub sealed: bool,
+    pub block: u64,
+    pub name: String,
+    /// Lines of the log in it.
+    pub size: u64,
+    pub root: String,
+    pub time_ns: i64,
+}
+
+impl From<Option<Block>> for Sealed {
+    fn from(block: Option<Block>) -> Sealed {
+        block.map_or_else(Sealed::default, |block| Sealed {
+            sealed: true,
+            block: block.name.number,
+            name: block.name.to_string(),
+            size: block.size,
+            root: block.root.to_string(),
+            time_ns: block.time.0,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use ghost_host::Mode;
 
 use super::settings::Value;
 use super::units::{bytes, bytes_in_words, nanoseconds, nanoseconds_in_words};
-use super::{Config, Granularity};
+use super::{Config, DiskCap, Granularity, Sealing};
 
 /// When a changed value is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,13 @@ const GRANULARITIES: Choice<Granularity> =
     &[("flow", Granularity::Flow), ("packet", Granularity::Packet)];
 const PROFILES: Choice<Profile> =
     &[("fast", Profile::Fast), ("balanced", Profile::Balanced), ("high", Profile::High)];
+
+const SEALINGS: Choice<Sealing> = &[
+    ("priority", Sealing::Priority),
+    ("batch", Sealing::Batch),
+    ("realtime", Sealing::Realtime),
+    ("off", Sealing::Off),
+];
 
 /// All keys, in the order of the file.
 #[must_use]
@@ -128,6 +135,14 @@ const KEYS: &[Key] = &[
         reload: Reload::Restart,
         get: |c| path_or_auto(c.tags.as_ref()),
         set: |c, v| auto_or_path(v).map(|path| c.tags = path),
+    },
+    Key {
+        name: "identity",
+        what: "Name under which the log's checkpoints are signed: letters a to z, digits, dots and \
+               hyphens. A log keeps the one it began with. \"auto\": the host's name.",
+        reload: Reload::Restart,
+        get: |c| c.identity.clone().map_or_else(auto, Value::Text),
+        set: |c, v| identity(text(v)?).map(|name| c.identity = name),
     },
     Key {
         name: "tap.enabled",
@@ -242,6 +257,71 @@ const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "log.disk_cap",
+        what: "Disk that log, blocks and what blocks pin may take: a size, or a part of the disk \
+               such as \"10 %\". Above it the oldest segments go. \"auto\": the smaller of 10 % \
+               and 20 GiB.",
+        reload: Reload::Restart,
+        get: |c| match c.log.disk_cap {
+            DiskCap::Auto => auto(),
+            DiskCap::Percent(n) => Value::Text(format!("{n} %")),
+            DiskCap::Bytes(n) => Value::Text(bytes_in_words(n)),
+        },
+        set: |c, v| disk_cap(text(v)?).map(|cap| c.log.disk_cap = cap),
+    },
+    Key {
+        name: "blocks.strategy",
+        what: "When the log is sealed into a block. priority: the sooner, the more an event \
+               presses (critical at once, high 0.5s, medium 5s, low 30s). batch: by max_events and \
+               max_delay. realtime: after every event. off: when asked for, and at the end.",
+        reload: Reload::Restart,
+        get: |c| one_of(SEALINGS, c.blocks.strategy),
+        set: |c, v| choose(SEALINGS, v).map(|strategy| c.blocks.strategy = strategy),
+    },
+    Key {
+        name: "blocks.max_events",
+        what: "With strategy = \"batch\": so many events make a block.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.blocks.max_events),
+        set: |c, v| at_least(number(v)?, 1, "1").map(|n| c.blocks.max_events = n),
+    },
+    Key {
+        name: "blocks.max_delay",
+        what: "With strategy = \"batch\": no event waits longer for its block.",
+        reload: Reload::Restart,
+        get: |c| time(c.blocks.max_delay_ns),
+        set: |c, v| positive(v).map(|ns| c.blocks.max_delay_ns = ns),
+    },
+    Key {
+        name: "blocks.keep_last",
+        what: "Newest blocks that are kept; older ones go, their signed checkpoints stay.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.blocks.keep_last.into()),
+        set: |c, v| few(v, 1).map(|n| c.blocks.keep_last = n),
+    },
+    Key {
+        name: "blocks.keep_hourly",
+        what: "Blocks kept besides, the last one of each of so many hours.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.blocks.keep_hourly.into()),
+        set: |c, v| few(v, 0).map(|n| c.blocks.keep_hourly = n),
+    },
+    Key {
+        name: "blocks.keep_daily",
+        what: "Blocks kept besides, the last one of each of so many days.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.blocks.keep_daily.into()),
+        set: |c, v| few(v, 0).map(|n| c.blocks.keep_daily = n),
+    },
+    Key {
+        name: "blocks.helper",
+        what: "Socket of the block helper, which makes snapshots on btrfs. \"auto\": a helper of \
+               its own where this runs as root, else /run/ghostbridge/block.sock.",
+        reload: Reload::Restart,
+        get: |c| path_or_auto(c.blocks.helper.as_ref()),
+        set: |c, v| auto_or_path(v).map(|path| c.blocks.helper = path),
+    },
+    Key {
         name: "metrics.listen",
         what: "Address for Prometheus on loopback, such as \"127.0.0.1:9465\". Empty: metrics \
                are on the API's socket only.",
@@ -331,6 +411,39 @@ fn listen(words: &str) -> Result<Option<std::net::SocketAddr>, String> {
         return Err(format!("{words} is not a loopback address: metrics have no password"));
     }
     Ok(Some(address))
+}
+
+/// A number of blocks: each of them is a snapshot, and a thousand slow every commit down.
+fn few(value: &Value, least: u64) -> Result<u32, String> {
+    match number(value)? {
+        n if n < least => Err(format!("at least {least}")),
+        n if n > 500 => Err("at most 500".to_owned()),
+        n => u32::try_from(n).map_err(|e| e.to_string()),
+    }
+}
+
+fn identity(words: &str) -> Result<Option<String>, String> {
+    let odd = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-');
+    match words {
+        "auto" | "" => Ok(None),
+        _ if words.len() > 63 || words.contains(odd) => Err(format!(
+            "{words:?} can't name a log: at most 63 letters a to z, digits, dots and hyphens"
+        )),
+        _ => Ok(Some(words.to_owned())),
+    }
+}
+
+fn disk_cap(words: &str) -> Result<DiskCap, String> {
+    if words == "auto" {
+        return Ok(DiskCap::Auto);
+    }
+    if let Some(percent) = words.strip_suffix('%') {
+        let n: Option<u8> = percent.trim().parse().ok().filter(|n| (1..=95).contains(n));
+        return n.map(DiskCap::Percent).ok_or_else(|| {
+            format!("{words:?}: write a part between \"1 %\" and \"95 %\", or a size")
+        });
+    }
+    Ok(DiskCap::Bytes(at_least(bytes(words)?, 1 << 20, "1 MiB")?))
 }
 
 fn positive(value: &Value) -> Result<i64, String> {

@@ -151,6 +151,8 @@ pub(crate) struct Indexer {
 struct Progress {
     lines: Lines,
     taken: Seq,
+    /// The log's first line, as far as the index knows.
+    first: Seq,
     waiting: u64,
     oldest_ns: u64,
 }
@@ -216,12 +218,19 @@ impl Indexer {
         self.tell(&index);
         self.shared.texts().index.trouble.clear();
         *self.searched.index.lock().unwrap_or_else(PoisonError::into_inner) = Some(index);
-        Ok(Progress { lines, taken, waiting: 0, oldest_ns: 0 })
+        Ok(Progress { lines, taken, first: 0, waiting: 0, oldest_ns: 0 })
     }
 
     fn follow(&mut self, mut at: Progress) -> Result<(), WriterError> {
         loop {
             let stopping = self.shared.log_ended();
+            let first = self.shared.log_first.get();
+            if first > at.first {
+                // Segments were given up; what lay in them can't be read any more.
+                at.first = first;
+                let mut index = self.searched.index.lock().unwrap_or_else(PoisonError::into_inner);
+                index.as_mut().map_or(Ok(()), |index| index.retain(first))?;
+            }
             let more = self.step(&mut at)?;
             let now = self.clock.monotonic_ns();
             let last = stopping && !more;

@@ -15,6 +15,11 @@ pub(crate) struct Counted {
     pub(crate) tx_bytes: u64,
 }
 
+/// The host's name, for a log that was given none.
+pub(crate) fn host_name() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_lowercase()
+}
+
 /// Bytes of memory.
 pub(crate) fn memory_bytes() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();

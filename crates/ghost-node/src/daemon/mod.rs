@@ -11,6 +11,7 @@
 //! counted, and told by a `gap` line as soon as there is room again.
 
 mod answers;
+mod changes;
 mod gap;
 mod indexer;
 mod machine;
@@ -21,6 +22,7 @@ mod queues;
 mod refine;
 #[cfg(test)]
 mod sample;
+mod sealing;
 mod session;
 mod shared;
 mod shutdown;
@@ -30,11 +32,13 @@ mod writer;
 
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{JoinHandle, Thread};
 
 use crossbeam_channel::{Sender, bounded};
+use ghost_block::{Block, BlockError, Volume};
 use ghost_event::Seq;
 use ghost_host::{HostError, PlanError};
 use ghost_index::IndexError;
@@ -42,20 +46,24 @@ use ghost_log::{LogConfig, LogError};
 use ghost_query::Tags;
 use ghost_tap::live::{LiveFrame, Polled, PortCounters, TapError};
 use ghost_wire::filter::Filter;
-use ghost_world::Clock;
+use ghost_world::{Clock, RealDisk};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 pub use answers::{Answered, Follow};
+pub(crate) use changes::Changed;
+pub(crate) use machine::host_name;
 pub use status::{
-    Flows, IndexStatus, LogStatus, Loss, ModelStatus, PortStatus, QueueStatus, Status, Traffic,
+    BlocksStatus, Flows, IndexStatus, LogStatus, Loss, ModelStatus, PortStatus, QueueStatus,
+    Status, Traffic,
 };
 
 use crate::ask::Encoder;
 use crate::config::{Config, Granularity};
 use crate::import::FileReport;
-use crate::limits::{TAP_CONTROL_MAX, WRITER_QUEUE_MAX};
+use crate::limits::{SEAL_PATIENCE, TAP_CONTROL_MAX, WRITER_QUEUE_MAX};
 use crate::store::{Limits, StoreError};
+use crate::timed::Timed;
 use crate::{DataDir, Models, PROGRAM};
 use answers::{Kind, SharedEncoder, TAP_TOLD};
 use gap::Losses;
@@ -64,6 +72,7 @@ use pipeline::{Control, Pipeline};
 use ports::{PortsControl, PortsThread};
 use queues::Queue;
 use refine::SharedModel;
+use sealing::Sealing;
 use session::{Running, Session};
 use shared::Shared;
 use writer::{Command, Opening, Writer};
@@ -73,8 +82,17 @@ pub trait DaemonHost: Send + Sync {
     fn clock(&self) -> Arc<dyn Clock>;
     /// Sixteen bytes that nobody can guess: a new log's name, and the seed of hashes.
     fn random_id(&self) -> [u8; 16];
+    /// Thirty-two bytes that nobody can guess: from which a key is made where there is none.
+    fn random_seed(&self) -> [u8; 32];
     /// Something that the operator should know.
     fn say(&self, words: &str);
+    /// Where the log is frozen into blocks: on btrfs through the block helper, where there is one.
+    ///
+    /// # Errors
+    /// It can't be had now; it is asked for again.
+    fn volume(&self, data: &Path) -> Result<Box<dyn Volume>, BlockError> {
+        Ok(ghost_block::open_volume(data))
+    }
     /// The zone in which a question's times are understood.
     fn time_zone(&self) -> TimeZone {
         TimeZone::UTC
@@ -200,6 +218,18 @@ pub enum ImportError {
     Stopping,
 }
 
+/// Why no block was sealed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    #[error("{0}")]
+    Failed(String),
+    #[error("the writer did not come to it in time; see `ghostbridge status`")]
+    Busy,
+    #[error("the daemon is stopping; it seals what is there at its end")]
+    Stopping,
+}
+
 /// How it ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stopped {
@@ -303,26 +333,29 @@ impl Daemon {
         let clock = host.clock();
         let random = host.random_id();
         let profile = models.profile;
+        let shared = Arc::new(Shared::default());
         let opening = Opening {
             data: data.clone(),
             config: LogConfig {
                 segment_bytes: config.log.segment_bytes,
                 log_id: random,
+                identity: config.identity.clone().unwrap_or_else(machine::host_name),
+                key_seed: host.random_seed(),
                 program: PROGRAM.to_owned(),
                 holder: format!("ghostbridge run, pid {}", std::process::id()),
                 ..LogConfig::default()
             },
             profile,
             clock: Arc::clone(&clock),
+            disk: Arc::new(Timed::new(RealDisk, Arc::clone(&shared.syncs), Arc::clone(&clock))),
         };
-        let (pen, recovery) = opening.pen()?;
+        let (mut pen, recovery) = opening.pen()?;
         if let Some(cut) = &recovery.cut {
             host.say(&format!(
                 "the log's end was torn: {} bytes after line {} were cut",
                 cut.bytes, cut.after_seq
             ));
         }
-        let shared = Arc::new(Shared::default());
         shared.epoch.set(recovery.epoch);
         shared.log_head.set(pen.log.head().seq);
         shared.log_durable.set(pen.log.durable().seq);
@@ -340,7 +373,17 @@ impl Daemon {
         .map_err(DaemonError::Thread)?;
         threads.push(thread);
         let index = Waker::default();
+        let mut sealing = Sealing::new(
+            &config.blocks,
+            config.log.disk_cap,
+            data,
+            Arc::clone(&shared),
+            Arc::clone(&host),
+        );
+        sealing.begin(&mut pen)?;
         let writer = Writer {
+            sealing,
+            bytes_before: 0,
             opening,
             pen: Some(pen),
             shared: Arc::clone(&shared),
@@ -407,6 +450,7 @@ impl Daemon {
                 host: Arc::clone(&host),
                 state: data.root().join("state"),
                 attached: ports::Attached::default(),
+                stock: changes::Stock::default(),
             };
             let (tell, told) = bounded(4);
             let watcher = match thread.begin() {
@@ -500,6 +544,17 @@ impl Daemon {
             reader: self.inner.searched.reader(),
         };
         session.run(ask, input, told)
+    }
+
+    /// Seals the log into a block now; none where there is nothing new.
+    ///
+    /// # Errors
+    /// It could not be sealed, in words that say what to do.
+    pub fn seal(&self) -> Result<Option<Block>, SealError> {
+        let (reply, sealed) = bounded(1);
+        self.inner.writer.put(Command::Seal(reply)).map_err(|_| SealError::Stopping)?;
+        let sealed = sealed.recv_timeout(SEAL_PATIENCE);
+        sealed.map_err(|_| SealError::Busy)?.map_err(SealError::Failed)
     }
 
     /// Applies what can be changed while running, all of it or nothing.

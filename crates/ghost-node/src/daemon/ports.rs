@@ -20,6 +20,7 @@ use ghost_host::{Inventory, LastSwitch, Mirror, Mode, Plan, Sources, Watcher, Wi
 use ghost_tap::live::{Direction, Helper, InlineSizes, RingSizes, Tap, TapError};
 use ghost_world::Clock;
 
+use super::changes::Stock;
 use super::gap::{LastSeen, Lost, Open, PortSeen, reason};
 use super::machine::{self, Counted};
 use super::pipeline::Control;
@@ -27,7 +28,7 @@ use super::queues::Queue;
 use super::shared::{PortName, Ports, Shared};
 use super::writer::Command;
 use super::{DaemonError, DaemonHost, Frames, Helpers, TapWaker};
-use crate::limits::{BRIDGES_MAX, PORTS_MAX, STATE_NS};
+use crate::limits::{BRIDGES_MAX, CHANGES_AT_ONCE_MAX, PORTS_MAX, STATE_NS};
 
 /// How long the thread waits for a change before it looks after the rest.
 const LOOK: Duration = Duration::from_millis(250);
@@ -72,6 +73,8 @@ pub(crate) struct PortsThread {
     /// `state/` of the data folder.
     pub(crate) state: PathBuf,
     pub(crate) attached: Attached,
+    /// What was last told of the host.
+    pub(crate) stock: Stock,
 }
 
 /// What is tapped now.
@@ -104,6 +107,7 @@ impl PortsThread {
     /// Attaches for the first time: what can't be had at all is told to who starts us.
     pub(crate) fn begin(&mut self) -> Result<Watcher, DaemonError> {
         let watcher = Watcher::start(&self.sources).map_err(DaemonError::Host)?;
+        self.stock = Stock::read(&self.stock_path());
         self.attached.unseen = LastSeen::read(&LastSeen::path(&self.state));
         if let Some(lost) = self.attached.unseen.as_ref().and_then(LastSeen::unfinished) {
             self.tell(reason::UNFINISHED, lost);
@@ -203,6 +207,7 @@ impl PortsThread {
             Mode::GhostFast | Mode::Inline => self.open_wire(&wanted),
         };
         self.name_ports(&wanted);
+        self.tell_stock(Stock::of(&inventory, &self.attached.ports), "detached");
         self.warn(warnings);
         if let Err(TapError::HelperGone | TapError::HelperSilent) = &result {
             self.lose_helper();
@@ -297,6 +302,29 @@ impl PortsThread {
             self.attached.unseen = Some(self.seen_now());
         }
         self.attached.ports.clear();
+        self.tell_stock(self.stock.untapped(), "lost");
+    }
+
+    fn stock_path(&self) -> PathBuf {
+        self.state.join("elements.json")
+    }
+
+    /// Tells what is another now; taps that are no more are called `gone`.
+    fn tell_stock(&mut self, now: Stock, gone: &'static str) {
+        let mut changes = self.stock.until(&now, gone).into_iter();
+        loop {
+            let some: Vec<_> = changes.by_ref().take(CHANGES_AT_ONCE_MAX).collect();
+            if some.is_empty() {
+                break;
+            }
+            // Nobody else waits for this thread: it may wait for the writer.
+            drop(self.writer.put(Command::Changes(some)));
+        }
+        if self.stock != now {
+            self.stock = now;
+            // A hint: without it the next start tells of what was told.
+            drop(self.stock.write(&self.stock_path()));
+        }
     }
 
     fn ring_sizes(&self) -> RingSizes {
@@ -533,6 +561,9 @@ impl PortsThread {
                     mirror.bridge
                 ));
             }
+        }
+        if matches!(self.wish.mode, Mode::Ghost | Mode::Mirror) {
+            self.tell_stock(self.stock.untapped(), "detached");
         }
         self.attached = Attached::default();
     }

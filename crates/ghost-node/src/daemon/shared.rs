@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ghost_tap::live::PortCounters;
 
-use super::status::{IndexStatus, ModelStatus, PortStatus};
+use super::status::{BlocksStatus, IndexStatus, ModelStatus, PortStatus};
+use crate::latency::Latencies;
 
 /// One number that only its thread changes.
 #[derive(Debug, Default)]
@@ -93,6 +94,10 @@ pub(crate) struct Shared {
     pub(crate) events: Count,
     pub(crate) log_bytes: Count,
     pub(crate) epoch: Count,
+    /// The first line that is still there, where some were given up.
+    pub(crate) log_first: Count,
+    pub(crate) syncs: Arc<Latencies>,
+    pub(crate) seals: Latencies,
     // Others'.
     pub(crate) imports_running: Count,
     pub(crate) questions: Count,
@@ -113,6 +118,8 @@ pub(crate) struct Shared {
 pub(crate) struct Texts {
     pub(crate) log_id: String,
     pub(crate) log_trouble: String,
+    pub(crate) kinds: BTreeMap<String, u64>,
+    pub(crate) blocks: BlocksStatus,
     pub(crate) index: IndexStatus,
     pub(crate) model: ModelStatus,
     pub(crate) warnings: Vec<String>,

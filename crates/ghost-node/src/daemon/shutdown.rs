@@ -16,7 +16,7 @@ use super::gap::LastSeen;
 use super::pipeline::Control;
 use super::ports::PortsControl;
 use super::queues::Queue;
-use super::status::{Flows, LogStatus, Loss, Status, Traffic};
+use super::status::{BlocksStatus, Flows, LogStatus, Loss, Status, Traffic};
 use super::writer::Command;
 use super::{DaemonError, Inner, Reloaded, Stopped, TapWaker, compile};
 use crate::config::{Config, Granularity};
@@ -150,7 +150,9 @@ impl Inner {
             ("model_dir", new.model_dir != config.model_dir),
             ("tap", new.tap != config.tap),
             ("packet", new.packet != config.packet),
+            ("identity", new.identity != config.identity),
             ("log", new.log != config.log),
+            ("blocks", new.blocks != config.blocks),
             ("metrics", new.metrics != config.metrics),
             ("api", new.api != config.api),
         ];
@@ -219,8 +221,11 @@ impl Inner {
                 waiting_bytes: s.log_waiting.get(),
                 events: s.events.get(),
                 bytes: s.log_bytes.get(),
+                kinds: texts.kinds,
+                sync: s.syncs.told(),
                 trouble: texts.log_trouble,
             },
+            blocks: BlocksStatus { seal: s.seals.told(), ..texts.blocks },
             index,
             model: texts.model,
             queues: vec![self.writer.status()],

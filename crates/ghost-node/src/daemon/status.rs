@@ -2,7 +2,11 @@
 //!
 //! Every number is a total since the start unless its name says otherwise; rates are the API's.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::Latency;
 
 /// How the daemon stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +27,7 @@ pub struct Status {
     pub flows: Flows,
     pub loss: Loss,
     pub log: LogStatus,
+    pub blocks: BlocksStatus,
     pub index: IndexStatus,
     pub model: ModelStatus,
     pub queues: Vec<QueueStatus>,
@@ -96,7 +101,51 @@ pub struct LogStatus {
     pub waiting_bytes: u64,
     pub events: u64,
     pub bytes: u64,
+    /// Events and notes since the start, by `event_type`.
+    pub kinds: BTreeMap<String, u64>,
+    /// How long syncs took.
+    pub sync: Latency,
     /// Why nothing more is taken in; empty where it is.
+    pub trouble: String,
+}
+
+/// The log's blocks, and the room that both take.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BlocksStatus {
+    /// `priority`, `batch`, `realtime`, `off`.
+    pub strategy: String,
+    /// `btrfs` or `folder`.
+    pub volume: String,
+    /// The newest block: its number, name, lines, when, why, and how long it waited for vectors.
+    pub last: u64,
+    pub last_name: String,
+    pub last_size: u64,
+    pub last_time_ns: i64,
+    pub last_reason: String,
+    pub last_waited_ms: u64,
+    /// Sealed since the start, and how often that failed.
+    pub sealed: u64,
+    pub failed: u64,
+    /// Blocks that are there.
+    pub kept: u64,
+    /// How long sealing took, of the writer's time.
+    pub seal: Latency,
+    /// On the disk: the log, what blocks keep beyond it, the cap on both, what is above it.
+    pub log_bytes: u64,
+    pub pinned_bytes: u64,
+    pub cap_bytes: u64,
+    pub over_bytes: u64,
+    /// What others may still write there.
+    pub free_bytes: u64,
+    /// Until the cap is reached, at today's rate; and for how many days the cap is enough.
+    pub days_left: Option<f64>,
+    pub days_at_cap: Option<f64>,
+    /// Given up since the start.
+    pub retired_segments: u64,
+    pub retired_bytes: u64,
+    pub deleted: u64,
+    /// Why no block is sealed; empty where all is well.
     pub trouble: String,
 }
 

@@ -14,17 +14,19 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ghost_embed::{Profile, Shape};
 use ghost_event::line::{GapNote, ImportNote, Note, PacketEvent, Source};
-use ghost_event::{Features, Port, Seq, ShapeId, Timestamp, Vector};
+use ghost_event::{Features, Port, Priority, Seq, ShapeId, Timestamp, Vector};
 use ghost_log::{ImportRecord, LogConfig, LogError};
-use ghost_world::Clock;
+use ghost_world::{Clock, Disk};
 
+use super::changes::Changed;
 use super::gap::{Losses, Lost, reason};
 use super::indexer::Waker;
 use super::refine::Refine;
+use super::sealing::{self, Sealing};
 use super::shared::{Ports, Shared};
 use crate::DataDir;
 use crate::limits::{LOG_RETRY_NS, WAKE_LINES};
-use crate::pen::{Pen, Worded};
+use crate::pen::{Pen, Worded, priority, priority_of};
 
 /// What the tap thread hands over at once.
 #[derive(Debug, Default)]
@@ -88,6 +90,10 @@ pub(crate) enum Command {
         model: Arc<str>,
         vector: Vector,
     },
+    /// Elements that are others now.
+    Changes(Vec<Changed>),
+    /// Seals the log into a block.
+    Seal(Sender<sealing::Answered>),
     /// Hands everything to the file, for readers to see, and answers with the last line's number.
     Flush(Sender<Seq>),
     /// Makes everything durable and ends.
@@ -111,11 +117,13 @@ pub(crate) struct Opening {
     pub(crate) config: LogConfig,
     pub(crate) profile: Profile,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) disk: Arc<dyn Disk>,
 }
 
 impl Opening {
     pub(crate) fn pen(&self) -> Result<(Pen, ghost_log::Recovery), LogError> {
-        Pen::open(&self.data, self.config.clone(), self.profile, Arc::clone(&self.clock))
+        let disk = Arc::clone(&self.disk);
+        Pen::open(disk, &self.data, self.config.clone(), self.profile, Arc::clone(&self.clock))
     }
 }
 
@@ -127,6 +135,9 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: Waker,
     pub(crate) refine: Refine,
+    pub(crate) sealing: Sealing,
+    /// Appended by pens before this one.
+    pub(crate) bytes_before: u64,
     pub(crate) losses: Losses,
     pub(crate) retry_ns: u64,
     pub(crate) due_ns: Option<u64>,
@@ -163,7 +174,8 @@ impl Writer {
     fn patience(&self) -> Option<Duration> {
         let now = self.opening.clock.monotonic_ns();
         let retry = (self.pen.is_none() || !self.losses.is_empty()).then_some(self.retry_ns);
-        let due = [self.due_ns, retry].into_iter().flatten().min()?;
+        let seal = self.pen.is_some().then(|| self.sealing.next()).flatten();
+        let due = [self.due_ns, retry, seal].into_iter().flatten().min()?;
         // Not in less than a millisecond: whatever is due may be so much late.
         Some(Duration::from_nanos(due.saturating_sub(now)).max(Duration::from_millis(1)))
     }
@@ -181,7 +193,11 @@ impl Writer {
                 let _ = reply.send(answer);
             }
             Command::NoteImport { note, reply } => {
-                let _ = reply.send(self.with_pen(|pen| pen.note_import(&note)));
+                let noted = self.with_pen(|pen| pen.note_import(&note));
+                if noted.is_ok() {
+                    self.logged("import", Note::Import(note).priority());
+                }
+                let _ = reply.send(noted);
             }
             Command::Imported(batch) => self.imported(&batch),
             Command::Refined { worded, model, vector } => {
@@ -196,6 +212,8 @@ impl Writer {
                 self.tell();
                 let _ = reply.try_send(self.shared.log_head.get());
             }
+            Command::Changes(changes) => self.changes(&changes),
+            Command::Seal(reply) => self.sealing.ask(reply),
             // Taken out before.
             Command::Stop(_) => {}
         }
@@ -228,6 +246,7 @@ impl Writer {
         };
         let mut lost = Lost::at(now);
         let mut failed = None;
+        let ticks = self.opening.clock.monotonic_ns();
         for (id, shape) in &batch.shapes {
             match pen.shape(*id, shape) {
                 Ok(Some(worded)) => self.refine.take(worded),
@@ -236,16 +255,21 @@ impl Writer {
             }
         }
         for (packet, id, port) in &batch.packets {
-            if let Err(error) = pen.packet(packet, &source(*port), *id) {
-                lost.events += 1;
-                lost.from = lost.from.min(packet.ts);
-                failed = Some(error);
+            match pen.packet(packet, &source(*port), *id) {
+                Ok(()) => self.sealing.logged("packet", priority_of(packet.behaviours), ticks),
+                Err(error) => {
+                    lost.events += 1;
+                    lost.from = lost.from.min(packet.ts);
+                    failed = Some(error);
+                }
             }
         }
         for flow in &batch.features {
             match pen.flow(flow, &source(flow.port)) {
-                Ok(Some(worded)) => self.refine.take(worded),
-                Ok(None) => {}
+                Ok(worded) => {
+                    worded.into_iter().for_each(|worded| self.refine.take(worded));
+                    self.sealing.logged("flow", priority(flow), ticks);
+                }
                 Err(error) => {
                     add_flow(&mut lost, flow);
                     failed = Some(error);
@@ -287,6 +311,10 @@ impl Writer {
         for worded in fresh {
             self.refine.take(worded);
         }
+        let ticks = self.opening.clock.monotonic_ns();
+        for flow in batch.features.iter().skip(batch.skip).take(lines) {
+            self.sealing.logged("flow", priority(flow), ticks);
+        }
         self.shared.events.add(lines as u64);
         if let Err(error) = &done {
             batch.spoilt.store(true, Ordering::Release);
@@ -297,11 +325,44 @@ impl Writer {
     }
 
     fn gap(&mut self, note: GapNote<'static>) {
-        let told = self.with_pen(|pen| pen.note(&Note::Gap(note)));
-        match told {
-            Ok(_) => self.shared.gaps.add(1),
+        let (packets, bytes, events) = (note.packets, note.bytes, note.events);
+        match self.with_pen(|pen| pen.note(&Note::Gap(note))) {
+            Ok(_) => self.told_gap(packets, bytes, events),
             Err(error) => self.trouble(&error),
         }
+    }
+
+    fn told_gap(&mut self, packets: u64, bytes: u64, events: u64) {
+        self.shared.gaps.add(1);
+        self.sealing.since.lose(packets, bytes, events);
+        self.logged("gap", Priority::Medium);
+    }
+
+    /// An event of this kind was logged: it is counted, and wants its block.
+    fn logged(&mut self, kind: &'static str, prio: Priority) {
+        let now = self.opening.clock.monotonic_ns();
+        self.sealing.logged(kind, prio, now);
+    }
+
+    fn changes(&mut self, changes: &[Changed]) {
+        let now = Timestamp(self.opening.clock.wall_ns());
+        let mut lost = Lost::at(now);
+        for changed in changes {
+            match self.with_pen(|pen| pen.change(changed, now)) {
+                Ok(()) => {
+                    self.shared.events.add(1);
+                    self.logged("change", changed.priority);
+                }
+                Err(error) => {
+                    lost.events += 1;
+                    self.trouble(&error);
+                }
+            }
+        }
+        if lost.events > 0 {
+            self.lose(lost);
+        }
+        self.grown(changes.len());
     }
 
     /// Lines were written: the index is woken where there are many.
@@ -327,7 +388,7 @@ impl Writer {
     fn trouble(&mut self, error: &LogError) {
         self.shared.texts().log_trouble = error.to_string();
         if matches!(error, LogError::Refused { .. } | LogError::Io { .. }) && self.pen.is_some() {
-            self.pen = None;
+            self.bytes_before += self.pen.take().map_or(0, |pen| pen.bytes);
             self.retry_ns = self.opening.clock.monotonic_ns().saturating_add(LOG_RETRY_NS);
         }
     }
@@ -355,6 +416,21 @@ impl Writer {
             }
             self.tell();
         }
+        self.seal(now);
+    }
+
+    /// Seals and tends what is due.
+    fn seal(&mut self, now: u64) {
+        let Some(pen) = &mut self.pen else {
+            let why = self.shared.texts().log_trouble.clone();
+            return self.sealing.refuse(&why);
+        };
+        if let Err(error) = self.sealing.work(pen, now) {
+            self.trouble(&error);
+            if matches!(error, LogError::NoSpace { .. }) {
+                self.due_ns = Some(now.saturating_add(LOG_RETRY_NS));
+            }
+        }
     }
 
     fn reopen(&mut self, now: u64) {
@@ -381,7 +457,7 @@ impl Writer {
             });
             match told {
                 Ok(_) => {
-                    self.shared.gaps.add(1);
+                    self.told_gap(lost.packets, lost.bytes, lost.events);
                     self.shared.texts().log_trouble.clear();
                 }
                 Err(error) => {
@@ -401,7 +477,8 @@ impl Writer {
         shared.log_durable.set(pen.log.durable().seq);
         shared.log_segment.set(pen.log.segment());
         shared.log_waiting.set(pen.log.waiting_bytes() as u64);
-        shared.log_bytes.set(pen.bytes);
+        shared.log_bytes.set(self.bytes_before.saturating_add(pen.bytes));
+        self.sealing.tell_kinds();
     }
 
     /// Everything durable.
@@ -418,6 +495,11 @@ impl Writer {
             Ok(pen.log.durable().seq)
         });
         self.tell();
-        synced.map_err(|error| error.to_string())
+        let durable = synced.map_err(|error| error.to_string())?;
+        if let Some(pen) = &mut self.pen {
+            self.sealing.end(pen)?;
+            return Ok(pen.log.durable().seq);
+        }
+        Ok(durable)
     }
 }

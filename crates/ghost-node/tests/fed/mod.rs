@@ -122,6 +122,9 @@ impl DaemonHost for Host {
     fn random_id(&self) -> [u8; 16] {
         [7; 16]
     }
+    fn random_seed(&self) -> [u8; 32] {
+        [7; 32]
+    }
     fn say(&self, words: &str) {
         self.said.lock().unwrap().push(words.to_owned());
     }
@@ -235,7 +238,6 @@ pub(crate) fn flows(data: &Path) -> Vec<String> {
                     "/ghost/shape",
                     "/ghost/behaviours",
                     "/ghost/sizes",
-                    "/ghost/fingerprint",
                     "/ghost/brand",
                     "/ghost/src_role",
                     "/ghost/dest_role",

@@ -6,20 +6,21 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use ghost_node::api::{self, SendError};
-use ghost_node::import::{self, FileReport, Host, ImportError, Options, Report};
+use ghost_node::import::{self, FileReport, Host, ImportError, Keeping, Options, Report};
 use ghost_node::{Clock, RealClock};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Import, ImportFormat, Place};
 use crate::commands::memory;
-use crate::host;
 use crate::outcome::{Done, Failed, counted, printed, say};
 use crate::render::safe_text as safe;
+use crate::{host, settings};
 
 /// Runs the command.
 pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
     let program = Program {
-        random_id: host::random_id()?,
+        random_id: host::random()?,
+        random_seed: host::random()?,
         stop: host::stop_flag()?,
         format: asked.output,
         bar: io::stderr().is_terminal().then(bar),
@@ -38,16 +39,23 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         updates_s: asked.updates,
         models,
         segment_bytes: asked.segment_bytes,
+        // A configuration that can't be read is the daemon's to complain of.
+        keeping: settings::of_file(place, None)
+            .map(|settings| Keeping::of(&settings.config))
+            .unwrap_or_default(),
     };
     let result = match memory::daemon(place)? {
         Some(mut client) => {
             told_unheard(&options, asked.no_model);
             api::import(&mut client, &options, &program).map_err(unsent)
         }
-        None => import::run(&place.data(), &options, &program).map_err(|error| match error {
-            ImportError::Filter(_) => Failed::usage(error),
-            error => Failed::caused(error),
-        }),
+        None => {
+            super::run::make_volume(&place.data());
+            import::run(&place.data(), &options, &program).map_err(|error| match error {
+                ImportError::Filter(_) => Failed::usage(error),
+                error => Failed::caused(error),
+            })
+        }
     };
     if let Some(bar) = &program.bar {
         bar.finish_and_clear();
@@ -89,6 +97,7 @@ fn unsent(error: SendError) -> Failed {
 /// The real clock, signals and terminal.
 struct Program {
     random_id: [u8; 16],
+    random_seed: [u8; 32],
     stop: Arc<AtomicBool>,
     format: ImportFormat,
     bar: Option<ProgressBar>,
@@ -102,6 +111,10 @@ impl Host for Program {
 
     fn random_id(&self) -> [u8; 16] {
         self.random_id
+    }
+
+    fn random_seed(&self) -> [u8; 32] {
+        self.random_seed
     }
 
     fn stop_wanted(&self) -> bool {

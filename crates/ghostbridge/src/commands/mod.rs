@@ -2,6 +2,7 @@
 
 mod ask;
 mod attach_helper;
+mod block_helper;
 mod config;
 mod detach;
 mod doctor;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
         Command::Detach(asked) => detach::run(place, &asked),
         Command::Config(asked) => config::run(place, asked),
         Command::AttachHelper(asked) => attach_helper::run(&asked),
+        Command::BlockHelper => block_helper::run(place),
         Command::Import(asked) => import::run(place, asked),
         Command::Query(asked) => ask::query(place, asked),
         Command::Flows(asked) => ask::flows(place, asked),

@@ -4,12 +4,15 @@
 //! is still permitted; every privilege is given up; then log, taps and API are opened. What comes
 //! after is waiting for signals, and for the watchdog's hour.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ghost_block::helper::RemoteVolume;
+use ghost_block::{BlockError, Volume, is_btrfs, make_subvolumes, open_volume};
 use ghost_node::api::{self, ApiConfig, ApiHost};
 use ghost_node::config::Settings;
-use ghost_node::daemon::{Daemon, DaemonError, DaemonHost, FrameSource, Status, Stopped};
+use ghost_node::daemon::{Daemon, DaemonError, DaemonHost, FrameSource, Helpers, Status, Stopped};
 use ghost_node::{Clock, DataDir, RealClock};
 use jiff::tz::TimeZone;
 
@@ -41,13 +44,16 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
     let config = settings.config.clone();
     let api_config = ApiConfig::of(&config, &data);
     let source = if config.tap.enabled {
-        FrameSource::Helper(Box::new(Helper::find(&config)?))
+        FrameSource::Helper(Box::new(Helper::attach(&config)?))
     } else {
         FrameSource::None
     };
+    make_volume(&data);
+    let blocks = Helper::block(&config, data.root())?;
     privileges::join_group(&config.api.group)?;
     privileges::keep_only(rustix::thread::CapabilitySet::empty())?;
-    let host = Arc::new(ProgramHost { random: host::random_id()? });
+    let (random, seed) = (host::random()?, host::random()?);
+    let host = Arc::new(ProgramHost { random, seed, blocks: blocks.map(Mutex::new) });
     let daemon = Daemon::start(config, &data, place.models(), source, Arc::clone(&host) as _)
         .map_err(failed)?;
     let served = match api::serve(api_config, Arc::new(daemon.clone()), host) {
@@ -74,10 +80,24 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
     tell_end(&daemon.stop())
 }
 
+/// A log that begins on btrfs begins in a subvolume, which can be frozen. Where that can't be, it
+/// begins in a folder.
+pub(crate) fn make_volume(data: &DataDir) {
+    let root = data.root();
+    if root.join("log").exists() || !is_btrfs(root) {
+        return;
+    }
+    if let Err(error) = make_subvolumes(root) {
+        say(format_args!("note: the log gets no subvolume: {}", safe_text(&error.to_string())));
+    }
+}
+
 /// What the daemon asks of the program.
 #[derive(Debug)]
 struct ProgramHost {
     random: [u8; 16],
+    seed: [u8; 32],
+    blocks: Option<Mutex<Helper>>,
 }
 
 impl DaemonHost for ProgramHost {
@@ -89,8 +109,19 @@ impl DaemonHost for ProgramHost {
         self.random
     }
 
+    fn random_seed(&self) -> [u8; 32] {
+        self.seed
+    }
+
     fn say(&self, words: &str) {
         say(safe_text(words));
+    }
+
+    fn volume(&self, data: &Path) -> Result<Box<dyn Volume>, BlockError> {
+        let Some(helper) = &self.blocks else { return Ok(open_volume(data)) };
+        let mut helper = helper.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = helper.connect().map_err(|e| BlockError::Refused(e.to_string()))?;
+        Ok(Box::new(RemoteVolume::connect(socket, data)?))
     }
 
     fn time_zone(&self) -> TimeZone {

@@ -1,0 +1,474 @@
+//! The writer's blocks: when the log is sealed, what it waits for, and what is given up for room.
+//!
+//! Lives in the writer's thread and is called between two commands: nothing here waits. A seal that
+//! is due waits a moment for the full model's vectors of shapes that were first used since the last
+//! block (the *barrier*), while commands go on; then it goes without, and the manifest says so. A
+//! seal that failed is tried again, later each time; log and traffic go on meanwhile.
+//!
+//! **Invariant:** only events make a block due; lines by which the log tells of itself do not.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use ghost_block::{
+    Block, BlockError, Cap, Keep, Reason, SealFacts, Sealer, Strategy, Tended, Trigger,
+};
+use ghost_event::{Priority, Timestamp};
+use ghost_log::LogError;
+use ghost_world::{Clock, RealDisk};
+
+use super::DaemonHost;
+use super::shared::Shared;
+use crate::DataDir;
+use crate::blocks::{Since, disk_bytes, ready_of};
+use crate::config::{Blocks, DiskCap, Sealing as Wished};
+use crate::limits::{
+    BARRIER_NS, RATE_DAY_SAMPLES, RATE_HOUR_NS, SEAL_ASKED_MAX, SEAL_RETRY_NS, TEND_NS,
+    WANTS_SEAL_NS, WARNINGS_MAX,
+};
+use crate::pen::Pen;
+
+/// What became of a seal that somebody asked for: nothing where there was nothing new.
+pub(crate) type Answered = Result<Option<Block>, String>;
+
+/// The thread's own.
+pub(crate) struct Sealing {
+    host: Arc<dyn DaemonHost>,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
+    data: DataDir,
+    strategy: Wished,
+    keep: Keep,
+    cap: DiskCap,
+    sealer: Option<Sealer>,
+    /// `None`: only when asked.
+    trigger: Option<Trigger>,
+    pub(crate) since: Since,
+    /// Since the start.
+    kinds: BTreeMap<&'static str, u64>,
+    /// Lines in the newest block.
+    sealed_size: u64,
+    asked: Vec<Sender<Answered>>,
+    /// A seal that retention wants, and when.
+    wants: Option<(Reason, u64)>,
+    /// Since when a due seal waits for vectors.
+    barrier_ns: Option<u64>,
+    retry_ns: u64,
+    pause_ns: u64,
+    tend_ns: u64,
+    /// Log and segment when it was tended last.
+    tended: (u64, u64),
+    /// Bytes appended by the hour, for today's rate.
+    hours: VecDeque<(u64, u64)>,
+}
+
+impl Sealing {
+    pub(crate) fn new(
+        blocks: &Blocks,
+        cap: DiskCap,
+        data: &DataDir,
+        shared: Arc<Shared>,
+        host: Arc<dyn DaemonHost>,
+    ) -> Sealing {
+        let strategy = match blocks.strategy {
+            Wished::Priority => Some(Strategy::Priority),
+            Wished::Realtime => Some(Strategy::Realtime),
+            Wished::Batch => Some(Strategy::Batch {
+                max_events: blocks.max_events,
+                max_delay_ns: blocks.max_delay_ns.unsigned_abs(),
+            }),
+            Wished::Off => None,
+        };
+        let clock = host.clock();
+        shared.texts().blocks.strategy = blocks.strategy.word().to_owned();
+        Sealing {
+            host,
+            clock,
+            shared,
+            data: data.clone(),
+            strategy: blocks.strategy,
+            keep: blocks.keep(),
+            cap,
+            sealer: None,
+            trigger: strategy.map(Trigger::new),
+            since: Since::default(),
+            kinds: BTreeMap::new(),
+            sealed_size: 0,
+            asked: Vec::new(),
+            wants: None,
+            barrier_ns: None,
+            retry_ns: 0,
+            pause_ns: 0,
+            tend_ns: 0,
+            tended: (0, 0),
+            hours: VecDeque::new(),
+        }
+    }
+
+    /// Takes up where the last run ended: finds the blocks, and what came behind them. What can't
+    /// be had now is tried for again.
+    pub(crate) fn begin(&mut self, pen: &mut Pen) -> Result<(), LogError> {
+        let now = self.clock.monotonic_ns();
+        if let Err(error) = self.open(pen) {
+            self.fail(&error, now);
+        }
+        let ready = self.newest().map_or(0, |newest| ready_of(&self.data, &newest));
+        pen.was_ready_to(ready);
+        self.since = Since::read(pen.reader(), self.sealed_size)?;
+        if !self.since.events.is_empty() {
+            self.event(Priority::Low, now);
+        }
+        Ok(())
+    }
+
+    fn newest(&self) -> Option<Block> {
+        self.sealer.as_ref().and_then(|sealer| sealer.blocks().last().copied())
+    }
+
+    fn open(&mut self, pen: &Pen) -> Result<(), BlockError> {
+        let volume = self.host.volume(self.data.root())?;
+        let layout = pen.log.layout().clone();
+        let (sealer, recovery) = Sealer::open(Arc::new(RealDisk), volume, layout)?;
+        let mut warnings = Vec::new();
+        for name in &recovery.writable {
+            warnings.push(format!(
+                "block {name} can be written: somebody changed that; it is kept, and is no block \
+                 any more (`ghostbridge log verify` tells whether the log itself was altered)"
+            ));
+        }
+        for name in &recovery.unnamed {
+            warnings.push(format!(
+                "block {name} is not named by this log: it is of a later state of it, or of \
+                 another log"
+            ));
+        }
+        let mut texts = self.shared.texts();
+        for warning in warnings {
+            self.host.say(&warning);
+            if !texts.warnings.contains(&warning) && texts.warnings.len() < WARNINGS_MAX {
+                texts.warnings.push(warning);
+            }
+        }
+        texts.blocks.volume = sealer.kind().name().to_owned();
+        drop(texts);
+        self.sealer = Some(sealer);
+        self.sealed_size = self.newest().map_or(0, |block| block.size);
+        self.tell(None, 0);
+        Ok(())
+    }
+
+    /// An event of this kind was logged.
+    pub(crate) fn logged(&mut self, kind: &'static str, prio: Priority, now_ns: u64) {
+        self.since.count(kind, 1);
+        *self.kinds.entry(kind).or_default() += 1;
+        self.event(prio, now_ns);
+    }
+
+    /// Events by kind, for the status.
+    pub(crate) fn tell_kinds(&self) {
+        let mut texts = self.shared.texts();
+        texts.kinds = self.kinds.iter().map(|(kind, n)| ((*kind).to_owned(), *n)).collect();
+    }
+
+    fn event(&mut self, prio: Priority, now_ns: u64) {
+        if let Some(trigger) = &mut self.trigger {
+            trigger.event(prio, now_ns);
+        }
+    }
+
+    /// Somebody wants a block.
+    pub(crate) fn ask(&mut self, reply: Sender<Answered>) {
+        if self.asked.len() < SEAL_ASKED_MAX {
+            self.asked.push(reply);
+        } else {
+            let busy = "too many ask for a block at once; try again";
+            let _ = reply.try_send(Err(busy.to_owned()));
+        }
+    }
+
+    /// The log takes nothing now: who asked is told.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        for reply in self.asked.drain(..) {
+            // Whoever asked may have gone.
+            let _ = reply.try_send(Err(why.to_owned()));
+        }
+    }
+
+    /// When a seal is due, with its reason.
+    fn due(&self) -> Option<(u64, Reason)> {
+        let trigger = self.trigger.as_ref();
+        if !self.asked.is_empty() {
+            return Some((0, Reason::Asked));
+        }
+        let by_event = trigger.and_then(|t| {
+            let reason = match self.strategy {
+                Wished::Realtime => Reason::Realtime,
+                Wished::Batch => Reason::Batch,
+                _ => t.pressing().unwrap_or(Priority::Low).into(),
+            };
+            Some((t.due()?, reason))
+        });
+        let wanted = self.wants.map(|(reason, at)| (at, reason));
+        let due = [by_event, wanted].into_iter().flatten().min_by_key(|(at, _)| *at);
+        due.map(|(at, reason)| (if self.pause_ns > 0 { at.max(self.retry_ns) } else { at }, reason))
+    }
+
+    /// When it wants to be called again at the latest.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let due = self.due().map(|(at, _)| match self.barrier_ns {
+            Some(since) => since.saturating_add(self.patience_ns()).max(at),
+            None => at,
+        });
+        let open = self.sealer.is_none().then_some(self.retry_ns);
+        [due, open, Some(self.tend_ns)].into_iter().flatten().min()
+    }
+
+    /// How long the barrier holds a due seal back.
+    fn patience_ns(&self) -> u64 {
+        let [critical, high, usual] = BARRIER_NS;
+        match self.trigger.as_ref().and_then(Trigger::pressing) {
+            Some(Priority::Critical) => critical,
+            Some(Priority::High) => high,
+            _ => usual,
+        }
+    }
+
+    /// Does what is due by now; the log's own trouble is given back.
+    pub(crate) fn work(&mut self, pen: &mut Pen, now: u64) -> Result<(), LogError> {
+        if self.sealer.is_none() && now >= self.retry_ns {
+            if let Err(error) = self.open(pen) {
+                self.fail(&error, now);
+            } else {
+                self.well();
+            }
+        }
+        if let Some((at, reason)) = self.due()
+            && now >= at
+        {
+            if reason != Reason::Retired && self.waits(pen) {
+                let since = *self.barrier_ns.get_or_insert(now);
+                if now < since.saturating_add(self.patience_ns()) {
+                    return Ok(());
+                }
+            }
+            self.seal(pen, reason, now)?;
+        }
+        if now >= self.tend_ns {
+            self.tend(pen, now)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a shape of the block to come may still get its vector.
+    fn waits(&self, pen: &Pen) -> bool {
+        pen.waits_behind(self.sealed_size) && self.shared.texts().model.state != "absent"
+    }
+
+    fn seal(&mut self, pen: &mut Pen, reason: Reason, now: u64) -> Result<(), LogError> {
+        let Some(sealer) = &mut self.sealer else {
+            let why = self.shared.texts().blocks.trouble.clone();
+            self.refuse(&why);
+            return Ok(());
+        };
+        let waited_ns = self.barrier_ns.take().map_or(0, |since| now.saturating_sub(since));
+        let facts = SealFacts {
+            t2_ready_size: pen.ready_size(),
+            events: &self.since.events,
+            lost: self.since.lost,
+            reason,
+            waited_ms: waited_ns / 1_000_000,
+            time: Timestamp(self.clock.wall_ns()),
+        };
+        let sealed = sealer.seal(&mut pen.log, &facts);
+        let ended = self.clock.monotonic_ns();
+        match sealed {
+            Ok(block) => {
+                if let Some(trigger) = &mut self.trigger {
+                    trigger.sealed();
+                }
+                self.wants = None;
+                if let Some(block) = &block {
+                    self.shared.seals.took(ended.saturating_sub(now));
+                    self.since = Since::default();
+                    self.sealed_size = block.size;
+                    self.tell(Some((block, reason)), waited_ns / 1_000_000);
+                }
+                for reply in self.asked.drain(..) {
+                    // Whoever asked may have gone.
+                    let _ = reply.try_send(Ok(block));
+                }
+                self.well();
+                // What is given up, is given up one at a time, each after a block was made.
+                if block.is_some() { self.tend(pen, ended) } else { Ok(()) }
+            }
+            Err(error) => {
+                self.refuse(&error.to_string());
+                self.fail(&error, ended);
+                match error {
+                    BlockError::Log(error) => Err(error),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn tend(&mut self, pen: &mut Pen, now: u64) -> Result<(), LogError> {
+        self.tend_ns = now.saturating_add(TEND_NS);
+        self.keep_hour(now);
+        let state = (pen.log.size(), pen.log.segment());
+        let Some(sealer) = &mut self.sealer else { return Ok(()) };
+        if self.tended == state && self.shared.texts().blocks.over_bytes == 0 {
+            return Ok(());
+        }
+        let cap = Cap { bytes: self.cap.bytes(disk_bytes(&self.data)) };
+        let time = Timestamp(self.clock.wall_ns());
+        match sealer.tend(&mut pen.log, &cap, &self.keep, time) {
+            Ok(tended) => {
+                if let Some(reason) = tended.wants_seal {
+                    self.wants.get_or_insert((reason, now.saturating_add(WANTS_SEAL_NS)));
+                }
+                self.tended = (pen.log.size(), pen.log.segment());
+                if tended.retired_segments > 0
+                    && let Ok(Some(first)) = pen.reader().first_seq()
+                {
+                    self.shared.log_first.set(first);
+                }
+                self.tell_room(pen, &tended, cap.bytes);
+                Ok(())
+            }
+            Err(error) => {
+                self.fail(&error, now);
+                match error {
+                    BlockError::Log(error) => Err(error),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The last block of this run, of whatever is there.
+    pub(crate) fn end(&mut self, pen: &mut Pen) -> Result<(), String> {
+        if self.sealer.is_none()
+            && let Err(error) = self.open(pen)
+        {
+            return Err(format!("the log was not sealed into a block: {error}"));
+        }
+        let now = self.clock.monotonic_ns();
+        let reason = if self.asked.is_empty() { Reason::Stop } else { Reason::Asked };
+        self.pause_ns = 0;
+        let sealed = self.seal(pen, reason, now).map_err(|error| error.to_string());
+        if self.pause_ns > 0 {
+            let trouble = self.shared.texts().blocks.trouble.clone();
+            return Err(format!("the log was not sealed into a block: {trouble}"));
+        }
+        sealed
+    }
+
+    fn well(&mut self) {
+        self.pause_ns = 0;
+        self.shared.texts().blocks.trouble.clear();
+    }
+
+    /// It could not be done: told, and tried again, later each time.
+    fn fail(&mut self, error: &BlockError, now: u64) {
+        let words = error.to_string();
+        let news = {
+            let mut texts = self.shared.texts();
+            let news = texts.blocks.trouble != words;
+            texts.blocks.trouble.clone_from(&words);
+            texts.blocks.failed += 1;
+            news
+        };
+        if news {
+            self.host.say(&format!("no block: {words}"));
+        }
+        if !matches!(error, BlockError::Log(_) | BlockError::NoSpace { .. }) {
+            // What the sealer thinks is there may not be: it looks anew.
+            self.sealer = None;
+        }
+        self.barrier_ns = None;
+        let (first, most) = SEAL_RETRY_NS;
+        self.pause_ns = self.pause_ns.saturating_mul(2).clamp(first, most);
+        self.retry_ns = now.saturating_add(self.pause_ns);
+    }
+
+    /// Numbers of blocks for the status.
+    fn tell(&self, sealed: Option<(&Block, Reason)>, waited_ms: u64) {
+        let newest = self.newest();
+        let kept = self.sealer.as_ref().map_or(0, |sealer| sealer.blocks().len() as u64);
+        let mut texts = self.shared.texts();
+        let told = &mut texts.blocks;
+        told.kept = kept;
+        if let Some(block) = newest {
+            told.last = block.name.number;
+            told.last_name = block.name.to_string();
+            told.last_size = block.size;
+            told.last_time_ns = block.time.0;
+        }
+        if let Some((_, reason)) = sealed {
+            told.sealed += 1;
+            told.last_reason = reason.name().to_owned();
+            told.last_waited_ms = waited_ms;
+        }
+    }
+
+    fn tell_room(&self, pen: &Pen, tended: &Tended, cap_bytes: u64) {
+        let kept = self.sealer.as_ref().map_or(0, |sealer| sealer.blocks().len() as u64);
+        let usage = tended.usage;
+        let rate = self.disk_bytes_a_day(pen, usage.log_bytes);
+        let left = cap_bytes.saturating_sub(usage.log_bytes.saturating_add(usage.pinned_bytes));
+        let days = |bytes: u64| rate.map(|rate| tenths(bytes, rate));
+        let mut texts = self.shared.texts();
+        let told = &mut texts.blocks;
+        told.kept = kept;
+        told.log_bytes = usage.log_bytes;
+        told.pinned_bytes = usage.pinned_bytes;
+        told.free_bytes = usage.free_bytes;
+        told.cap_bytes = cap_bytes;
+        told.over_bytes = tended.over_bytes;
+        told.days_left = days(left);
+        told.days_at_cap = days(cap_bytes);
+        told.retired_segments += tended.retired_segments;
+        told.retired_bytes += tended.retired_bytes;
+        told.deleted += u64::from(tended.deleted.is_some());
+    }
+
+    /// Keeps how much was appended, once an hour, for a day.
+    fn keep_hour(&mut self, now: u64) {
+        let due = self.hours.back().is_none_or(|(at, _)| now >= at.saturating_add(RATE_HOUR_NS));
+        if due {
+            if self.hours.len() >= RATE_DAY_SAMPLES {
+                self.hours.pop_front();
+            }
+            self.hours.push_back((now, self.shared.log_bytes.get()));
+        }
+    }
+
+    /// What a day like the last one (or as much of it as we have seen) takes on the disk.
+    fn disk_bytes_a_day(&self, pen: &Pen, log_bytes: u64) -> Option<f64> {
+        const DAY_NS: f64 = 86_400e9;
+        let (then, bytes) = *self.hours.front()?;
+        let spent = self.clock.monotonic_ns().saturating_sub(then);
+        // Of the first minute no day can be told.
+        if spent < RATE_HOUR_NS / 60 {
+            return None;
+        }
+        let raw: u64 = pen.log.segments().iter().map(|s| s.bytes).sum();
+        let active = std::fs::metadata(pen.log.layout().active()).map_or(0, |m| m.len());
+        let raw = raw.saturating_add(active).max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let (appended, spent, packed) = (
+            self.shared.log_bytes.get().saturating_sub(bytes) as f64,
+            spent as f64,
+            log_bytes as f64 / raw as f64,
+        );
+        Some(appended * packed * DAY_NS / spent)
+    }
+}
+
+/// Days for which `bytes` are enough, to a tenth.
+#[expect(clippy::cast_precision_loss, reason = "days for people")]
+fn tenths(bytes: u64, a_day: f64) -> f64 {
+    (bytes as f64 / a_day.max(1.0) * 10.0).floor() / 10.0
+}
