@@ -66,6 +66,8 @@ pub struct Log {
     refused: Option<String>,
     /// The buffer's length when the disk was last found full.
     full_at: Option<usize>,
+    /// An unfinished line was cut off, and a power cut may bring it back: no segment may end so.
+    cut: bool,
     shapes: Shapes,
     imports: Imports,
     /// Sealed segments by their first lines, with their bytes.
@@ -240,12 +242,13 @@ impl Log {
         self.pending = 0;
         self.pending_prio = None;
         self.deadline_ns = None;
-        if self.durable == self.chain.head {
+        if self.durable == self.chain.head && !self.cut {
             return Ok(());
         }
         if let Err(e) = self.file.sync() {
             return Err(self.refuse("sync", &e));
         }
+        self.cut = false;
         self.synced_ns = self.clock.monotonic_ns();
         self.durable = self.chain.head;
         if let Some(heads) = &mut self.head_file {
@@ -499,6 +502,7 @@ impl Log {
         if let Err(e) = self.file.truncate(self.written + whole as u64) {
             return self.refuse("cut", &e);
         }
+        self.cut = true;
         self.written += whole as u64;
         self.buffer.drain(..whole);
         self.full_at = Some(self.buffer.len());

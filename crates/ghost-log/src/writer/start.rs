@@ -111,6 +111,7 @@ impl Log {
             bulk: config.bulk,
             refused: None,
             full_at: None,
+            cut: false,
             shapes: found.shapes,
             imports: found.imports,
             sealed: found.sealed,
