@@ -5,6 +5,8 @@
 //! `write` and `fdatasync`, and SQLite. They take turns in rounds, and medians count.
 
 mod again;
+mod groups;
+mod seal;
 mod size;
 
 use super::Row;
@@ -14,7 +16,12 @@ use crate::sh::Outcome;
 type Part = (&'static str, fn(Option<&str>) -> Outcome<Vec<Row>>);
 
 /// In the order of a run.
-const PARTS: &[Part] = &[("line", |_| super::program_rows("log")), ("size", size::rows)];
+const PARTS: &[Part] = &[
+    ("line", |_| super::program_rows("log")),
+    ("groups", groups::rows),
+    ("seal", seal::rows),
+    ("size", size::rows),
+];
 
 /// All parts, or those named in `only`.
 pub(super) fn rows(only: Option<&str>, file: Option<&str>) -> Outcome<Vec<Row>> {

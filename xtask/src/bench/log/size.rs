@@ -23,7 +23,6 @@ const EVENTS: u64 = 1_000_000;
 /// Events of which the naive log is written.
 const SAMPLE: usize = 20_000;
 const IMAGE_BYTES: u64 = 6 << 30;
-const OPTIONS: &str = "compress=zstd:3,noatime";
 
 pub(super) fn rows(file: Option<&str>) -> Outcome<Vec<Row>> {
     if !sh::have("compsize") {
@@ -40,7 +39,7 @@ pub(super) fn rows(file: Option<&str>) -> Outcome<Vec<Row>> {
         }
     };
     sh::run(cargo().args(["build", "--quiet", "--release", "--package", "ghostbridge"]))?;
-    let fs = LoopFs::btrfs(IMAGE_BYTES, OPTIONS).map_err(|e| e.to_string())?;
+    let fs = LoopFs::btrfs(IMAGE_BYTES, super::groups::OPTIONS).map_err(|e| e.to_string())?;
     let data = fs.path().join("data");
     let events = import(&captures, &data)?;
     sh::run(command("sync").arg("--file-system").arg(fs.path()))?;
