@@ -6,8 +6,8 @@
 //! the edge it removes what is left. On a full disk the line waits with the others, since removing
 //! is what makes room; a start writes it where it was lost.
 //!
-//! What is given up: to prove that a tree continues one of a size before the first kept line, where
-//! that is no multiple of 256.
+//! What is given up: to prove that the tree continues one of a size before the oldest kept line's
+//! group of 256, where that is no multiple of 256.
 
 use std::sync::Arc;
 
