@@ -4,7 +4,7 @@
 //! at every time. A file that a block has and the log has not any more is counted once, however
 //! many blocks have it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
 use rustix::fs::Stat;
@@ -53,8 +53,8 @@ pub(crate) struct Account {
     /// What only blocks have still.
     gone: BTreeMap<String, u64>,
     blocks: BTreeMap<String, Kept>,
-    /// Of blocks that were deleted, until the file system has worked it off.
-    leaving_bytes: u64,
+    /// What each block that was deleted kept, oldest first, until the file system has worked it off.
+    leaving: VecDeque<u64>,
 }
 
 impl Account {
@@ -69,7 +69,7 @@ impl Account {
         let Room { free_bytes, total_bytes } = root.room()?;
         Ok(Usage {
             log_bytes: settled + changing,
-            pinned_bytes: own + gone + self.leaving_bytes,
+            pinned_bytes: own + gone + self.leaving.iter().sum::<u64>(),
             free_bytes,
             total_bytes,
             exact: gauge.exact(),
@@ -79,21 +79,24 @@ impl Account {
     /// A block is deleted: what it alone kept goes, sooner or later.
     pub(crate) fn deleted(&mut self, name: &str) {
         let Some(block) = self.blocks.remove(name) else { return };
-        self.leaving_bytes += block.own_bytes;
+        let mut leaving = block.own_bytes;
         let kept: BTreeSet<&str> =
             self.blocks.values().flat_map(|b| b.files.iter().map(String::as_str)).collect();
         for path in block.files {
             if !kept.contains(path.as_str())
                 && let Some(bytes) = self.gone.remove(&path)
             {
-                self.leaving_bytes += bytes;
+                leaving += bytes;
             }
         }
+        self.leaving.push_back(leaving);
     }
 
-    /// The file system has worked off all deletions.
-    pub(crate) fn worked_off(&mut self) {
-        self.leaving_bytes = 0;
+    /// The file system has worked off all deletions but the last so many.
+    pub(crate) fn waiting(&mut self, deletions: u32) {
+        while self.leaving.len() > deletions as usize {
+            self.leaving.pop_front();
+        }
     }
 
     /// Bytes of what changes; what does not is entered once.

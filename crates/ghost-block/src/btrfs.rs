@@ -116,10 +116,13 @@ impl Volume for Btrfs {
     fn deleting(&mut self) -> Result<u32, BlockError> {
         // An older kernel does not tell: then nothing is known to wait.
         let waiting = sys::deletions(self.root.as_fd()).unwrap_or(0);
-        if waiting == 0 {
-            self.account.worked_off();
-        }
+        self.account.waiting(waiting);
         Ok(waiting)
+    }
+
+    /// By itself it does so once in half a minute.
+    fn hurry(&mut self) -> Result<(), BlockError> {
+        sys::start_sync(self.root.as_fd()).map_err(BlockError::io("sync", &self.data))
     }
 
     fn names(&mut self) -> Result<Vec<(String, Whole)>, BlockError> {

@@ -102,7 +102,7 @@ impl Volume for Folder {
             .and_then(|()| blocks.remove_tree(&leaving));
         deleted.map_err(BlockError::io("delete", &path))?;
         self.account.deleted(name);
-        self.account.worked_off();
+        self.account.waiting(0);
         Ok(())
     }
 

@@ -93,9 +93,14 @@ pub struct Plan {
     pub retire_upto: Option<Seq>,
     /// And delete the block of this number.
     pub delete: Option<u64>,
+    /// Ask the file system to work off deletions now: too many wait, or their room is needed.
+    pub hurry: bool,
     /// A new block is wanted, so that the newest, which keeps what was retired, can go.
     pub wants_seal: bool,
 }
+
+/// A file system that works off many deletions at once holds up those who write.
+const DELETING_MAX: u32 = 16;
 
 /// Between two calls something is written: so much of the cap is kept free for it.
 #[must_use]
@@ -120,6 +125,7 @@ pub fn plan(now: &Situation<'_>) -> Plan {
     let newest = now.blocks.last();
     let pins = newest.is_some_and(|block| block.first_seq < first_seq);
     plan.wants_seal = pins && total > target;
+    plan.hurry = now.deleting >= DELETING_MAX || (now.deleting > 0 && total > target);
     plan.delete = delete(now, total, target, plan.wants_seal);
     plan
 }

@@ -184,6 +184,9 @@ impl Sealer {
         }
         let freeze_syncs = self.volume.freeze_syncs();
         let signed = if freeze_syncs { log.checkpoint_before_freeze() } else { log.checkpoint() }?;
+        // As the files tell it: in microseconds.
+        let time = facts.time.plus_ns(-i64::from(facts.time.below_us()));
+        let facts = &SealFacts { time, ..*facts };
         let number = self.number.saturating_add(1);
         let manifest = self.manifest(log, facts, &signed, number, before.as_ref());
         self.write_manifest(&manifest, !freeze_syncs)?;

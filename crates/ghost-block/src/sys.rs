@@ -123,6 +123,7 @@ const SUBVOL_CREATE: Opcode = opcode::write::<Name>(MAGIC, 14);
 const SNAP_DESTROY: Opcode = opcode::write::<Name>(MAGIC, 15);
 const TREE_SEARCH_V2: Opcode = opcode::read_write::<SearchHead>(MAGIC, 17);
 const SNAP_CREATE_V2: Opcode = opcode::write::<NameV2>(MAGIC, 23);
+const START_SYNC: Opcode = opcode::read::<u64>(MAGIC, 24);
 const GETFLAGS: Opcode = opcode::read::<u64>(MAGIC, 25);
 const SETFLAGS: Opcode = opcode::write::<u64>(MAGIC, 26);
 const SEND: Opcode = opcode::write::<SendArgs>(MAGIC, 38);
@@ -207,6 +208,13 @@ pub(crate) fn deletions(folder: BorrowedFd<'_>) -> io::Result<u32> {
     // btrfs_ioctl_subvol_wait, which `SyncWait` is. It is exclusively borrowed during the call.
     unsafe { ioctl(folder, Updater::<SUBVOL_SYNC_WAIT, SyncWait>::new(&mut args)) }?;
     Ok(args.count)
+}
+
+/// Lets the file system commit soon, after which it works off deletions; waits for neither.
+pub(crate) fn start_sync(folder: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: BTRFS_IOC_START_SYNC writes one 64-bit number.
+    unsafe { ioctl(folder, Getter::<START_SYNC, u64>::new()) }?;
+    Ok(())
 }
 
 /// Whether nobody writes to a subvolume.
@@ -362,6 +370,7 @@ mod tests {
         assert_eq!(SNAP_DESTROY, 0x5000_940f);
         assert_eq!(TREE_SEARCH_V2, 0xc070_9411);
         assert_eq!(SNAP_CREATE_V2, 0x5000_9417);
+        assert_eq!(START_SYNC, 0x8008_9418);
         assert_eq!(GETFLAGS, 0x8008_9419);
         assert_eq!(SETFLAGS, 0x4008_941a);
         assert_eq!(SEND, 0x4048_9426);

@@ -68,6 +68,11 @@ pub trait Volume: Debug + Send {
         Ok(0)
     }
 
+    /// Asks the file system to work off deletions soon, and does not wait for it.
+    fn hurry(&mut self) -> Result<(), BlockError> {
+        Ok(())
+    }
+
     /// Blocks and leftovers, in no order; what else lies beside them is not told.
     fn names(&mut self) -> Result<Vec<(String, Whole)>, BlockError>;
 

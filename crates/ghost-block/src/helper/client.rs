@@ -115,6 +115,10 @@ impl Volume for RemoteVolume {
         self.here.names()
     }
 
+    fn hurry(&mut self) -> Result<(), BlockError> {
+        self.here.hurry()
+    }
+
     fn delete(&mut self, name: &str) -> Result<(), BlockError> {
         let Some(entry) = EntryName::parse(name) else {
             return Err(BlockError::NotAName { name: name.chars().take(64).collect() });

@@ -79,6 +79,9 @@ impl Sealer {
             self.odd.remove(0);
             tended.deleted = Some(name);
         }
+        if plan.hurry {
+            self.volume.hurry()?;
+        }
         let retire_upto = match (plan.retire_upto, plan.rotate) {
             (None, true) => {
                 let last: Seq = log.head().seq;
