@@ -23,7 +23,7 @@ pub(crate) const WINDOW_S: u32 = 20;
 /// Time in which an answer comes.
 const ANSWER_NS: i64 = 1_000_000_000;
 /// Windows before anything can be surprising.
-const WINDOWS_MIN: u32 = 100;
+const WINDOWS_MIN: u32 = 30;
 /// Least number that is ever called too much, however quiet the network.
 const TRIES_MIN: u32 = 6;
 
@@ -60,6 +60,7 @@ struct Half {
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     rate: usize,
+    class: usize,
     now: Half,
     before: Half,
     /// What was tried a second ago or earlier in this window, and until when the next such.
@@ -119,8 +120,21 @@ pub(crate) struct Rates {
     tallies: HashMap<u64, Tally>,
     ends: VecDeque<(i64, u64)>,
     max: usize,
-    tried: [Sketch; 5],
-    unanswered: [Sketch; 5],
+    /// By rate and transport.
+    tried: [[Sketch; CLASSES]; 5],
+    unanswered: [[Sketch; CLASSES]; 5],
+}
+
+/// TCP, UDP, ICMP and the rest: what is much of one is little of another.
+const CLASSES: usize = 4;
+
+fn class(f: &Features) -> usize {
+    match f.proto {
+        Proto::Ip(6) => 0,
+        Proto::Ip(17) => 1,
+        Proto::Ip(1 | 58) => 2,
+        _ => 3,
+    }
 }
 
 impl Rates {
@@ -138,7 +152,7 @@ impl Rates {
     pub(crate) fn started(&mut self, f: &Features, now: i64, learn: bool) {
         self.turn(now, learn);
         for (rate, key, value) in keys(f).into_iter().flatten() {
-            let tally = self.tally(rate, key, now, learn);
+            let tally = self.tally((rate, class(f)), key, now, learn);
             tally.add(value, now);
         }
     }
@@ -167,8 +181,8 @@ impl Rates {
             let (rate, key, _) = key?;
             let tally = self.tallies.get(&key)?;
             let (tried, (known_by_now, unanswered)) = (tally.tried(), tally.known());
-            let of_tried = self.tried.get(rate.at())?;
-            let of_unanswered = self.unanswered.get(rate.at())?;
+            let of_tried = self.tried.get(rate.at())?.get(tally.class)?;
+            let of_unanswered = self.unanswered.get(rate.at())?.get(tally.class)?;
             let known = of_tried.total() >= WINDOWS_MIN;
             let surprise = |sketch: &Sketch, n: u32| {
                 if known && n >= TRIES_MIN { sketch.above(float(n)) } else { 0.0 }
@@ -193,7 +207,7 @@ impl Rates {
 
     /// Windows learned so far.
     pub(crate) fn windows(&self) -> u64 {
-        self.tried.iter().map(|sketch| u64::from(sketch.total())).sum()
+        self.tried.iter().flatten().map(|sketch| u64::from(sketch.total())).sum()
     }
 
     /// Ends the windows whose time has come.
@@ -217,11 +231,11 @@ impl Rates {
         if learn && !tally.loud {
             let (tried, (_, unanswered)) = (float(tally.tried()), tally.known());
             let unanswered = float(unanswered);
-            let rate = tally.rate;
-            if let Some(sketch) = self.tried.get_mut(rate) {
+            let (rate, class) = (tally.rate, tally.class);
+            if let Some(sketch) = self.tried.get_mut(rate).and_then(|of| of.get_mut(class)) {
                 sketch.add(tried);
             }
-            if let Some(sketch) = self.unanswered.get_mut(rate) {
+            if let Some(sketch) = self.unanswered.get_mut(rate).and_then(|of| of.get_mut(class)) {
                 sketch.add(unanswered);
             }
         }
@@ -237,7 +251,7 @@ impl Rates {
         }
     }
 
-    fn tally(&mut self, rate: Rate, key: u64, now: i64, learn: bool) -> &mut Tally {
+    fn tally(&mut self, of: (Rate, usize), key: u64, now: i64, learn: bool) -> &mut Tally {
         if !self.tallies.contains_key(&key) {
             if self.tallies.len() >= self.max
                 && let Some((_, oldest)) = self.ends.pop_front()
@@ -247,16 +261,16 @@ impl Rates {
             self.ends.push_back((now.saturating_add(WINDOW_NS), key));
         }
         let tally = self.tallies.entry(key).or_default();
-        tally.rate = rate.at();
+        (tally.rate, tally.class) = (of.0.at(), of.1);
         tally
     }
 
     pub(crate) fn save(&self, out: &mut Writer) {
-        self.tried.iter().chain(&self.unanswered).for_each(|sketch| sketch.save(out));
+        self.tried.iter().chain(&self.unanswered).flatten().for_each(|sketch| sketch.save(out));
     }
 
     pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), StateError> {
-        for sketch in self.tried.iter_mut().chain(&mut self.unanswered) {
+        for sketch in self.tried.iter_mut().chain(&mut self.unanswered).flatten() {
             *sketch = Sketch::load(from)?;
         }
         Ok(())
