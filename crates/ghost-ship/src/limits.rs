@@ -64,6 +64,12 @@ pub(crate) const BACKOFF_NS_MAX: u64 = 60 * S;
 /// A replica that refused for a reason which passes by nobody's doing is asked again this seldom.
 pub(crate) const REFUSED_NS: u64 = 300 * S;
 
+/// A block or a tail for which there was no room, or no time, is offered again after this.
+pub(crate) const LATER_NS: u64 = 10 * S;
+
+/// A cosignature follows its block at once; one that does not come in this time was lost.
+pub(crate) const COSIGN_NS: u64 = S;
+
 /// Room that a replica must have left after a block.
 pub(crate) const DISK_BYTES_SPARE: u64 = 64 << 20;
 

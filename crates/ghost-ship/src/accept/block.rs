@@ -6,7 +6,7 @@ use ghost_log::proof::Tree;
 use super::chain::Chain;
 use super::cut::{Cutter, TooLong};
 use super::{Accepted, Keys, Known, Witnessed};
-use crate::wire::{BlockBegin, Code, Place, Refusal, Start};
+use crate::wire::{BlockBegin, Code, Kind, Place, Refusal, Start};
 
 /// What becomes of an announced block.
 #[derive(Debug, Clone)]
@@ -50,6 +50,10 @@ pub struct Settled {
 impl Accepted {
     /// Whether this block may come.
     pub fn begin_block(&self, begin: &BlockBegin) -> Result<Begun, Refusal> {
+        self.may_begin(begin).map_err(|refusal| refusal.about(Kind::BlockBegin))
+    }
+
+    fn may_begin(&self, begin: &BlockBegin) -> Result<Begun, Refusal> {
         let refuse = |code, words: String| Err(self.refuse(code, words, &begin.note));
         if begin.epoch < self.held.epoch {
             let words =
@@ -118,6 +122,15 @@ impl Accepted {
     /// The block's lines are all here. `tail_leaf` and `block_leaf` answer of the tail that is held
     /// and of the block that came: the leaf of the line of that number. Nothing is kept yet.
     pub fn end_block(
+        &self,
+        check: BlockCheck,
+        tail_leaf: impl FnOnce(u64) -> Option<Digest>,
+        block_leaf: impl FnOnce(u64) -> Option<Digest>,
+    ) -> Result<BlockStep, Refusal> {
+        self.may_end(check, tail_leaf, block_leaf).map_err(|r| r.about(Kind::BlockEnd))
+    }
+
+    fn may_end(
         &self,
         check: BlockCheck,
         tail_leaf: impl FnOnce(u64) -> Option<Digest>,
@@ -230,6 +243,7 @@ impl BlockCheck {
     }
 
     fn refuse(&self, code: Code, words: String) -> Refusal {
-        Refusal::new(code, words).with_evidence(&self.ours, &self.begin.note)
+        let refusal = Refusal::new(code, words).about(Kind::BlockChunk);
+        refusal.with_evidence(&self.ours, &self.begin.note)
     }
 }

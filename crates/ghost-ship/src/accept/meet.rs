@@ -3,7 +3,7 @@
 use ghost_event::Digest;
 
 use super::Accepted;
-use crate::wire::{Code, Hello, LogId, Place, Refusal, Role};
+use crate::wire::{Code, Hello, Kind, LogId, Place, Refusal, Role};
 
 impl Accepted {
     /// What a replica says to a primary's hello. `Ok`: it may go on. A first log is taken, with its
@@ -12,7 +12,7 @@ impl Accepted {
         let Some(log) = hello.log.filter(|_| hello.role == Role::Primary) else {
             return Err(Refusal::new(Code::Malformed, "a primary has a log"));
         };
-        let refuse = |code, words| Err(self.refuse(code, words, &hello.note));
+        let refuse = |code, words| Err(self.refuse(code, words, &hello.note).about(Kind::Hello));
         if self.held.log.is_some_and(|ours| ours != log) {
             let words = format!("this replica holds another log than {log}");
             return refuse(Code::OtherLog, words);

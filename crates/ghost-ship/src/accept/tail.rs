@@ -5,7 +5,7 @@ use ghost_log::proof::leaf;
 
 use super::chain::Chain;
 use super::{Accepted, Keys};
-use crate::wire::{Code, Lines, Place, Refusal};
+use crate::wire::{Code, Kind, Lines, Place, Refusal};
 
 /// What would follow from a frame of lines.
 #[derive(Debug, Clone)]
@@ -34,7 +34,8 @@ impl Accepted {
     /// Whether these lines continue what is held. Lines that are held already may come again.
     /// `theirs` is the newest checkpoint that the primary told of, for evidence.
     pub fn tail(&self, epoch: u64, lines: &Lines, theirs: &str) -> Result<TailStep, Refusal> {
-        let refuse = |code, words: String| Err(self.refuse(code, words, theirs));
+        let about = Kind::Tail;
+        let refuse = |code, words: String| Err(self.refuse(code, words, theirs).about(about));
         let held = self.held();
         if epoch < self.held.epoch {
             let words = format!("epoch {epoch} is over: epoch {} was seen here", self.held.epoch);

@@ -7,7 +7,7 @@ use ghost_log::proof::{ProofError, check_consistency};
 
 use super::keys::is_origin;
 use super::{Accepted, Keys};
-use crate::wire::{Code, Growth, Refusal};
+use crate::wire::{Code, Growth, Kind, Refusal};
 
 /// What was cosigned last: the only thing that a witness must never forget.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,19 +40,27 @@ impl WitnessStep {
 }
 
 impl Accepted {
-    /// Whether this checkpoint may be cosigned. One that was cosigned may be again.
+    /// Whether this checkpoint may be cosigned. The newest that was cosigned may be again; an older
+    /// one of this history is refused for the time being ([`Code::Later`]): a newer one was.
     pub fn witness(&self, note: &str, growth: &Growth) -> Result<WitnessStep, Refusal> {
+        self.may_witness(note, growth).map_err(|refusal| refusal.about(Kind::Checkpoint))
+    }
+
+    fn may_witness(&self, note: &str, growth: &Growth) -> Result<WitnessStep, Refusal> {
         let checkpoint = self.signed(note, &self.keys)?;
         let (size, root) = (checkpoint.checkpoint.size, checkpoint.checkpoint.root);
+        let known = self.milestones().into_iter().find(|(s, _)| *s == size);
         if let Some(before) = &self.witnessed {
             if size < before.size {
+                let same = known.is_some_and(|(_, known)| known == root)
+                    || self.grown(growth, size, root, note).is_ok();
+                let code = if same { Code::Later } else { Code::Shrunk };
                 let words = format!("{} lines were cosigned, and this is of {size}", before.size);
-                return Err(self.refuse(Code::Shrunk, words, note));
+                return Err(self.refuse(code, words, note));
             }
             self.grown(growth, size, root, note)?;
         }
         let held = &self.held.tree;
-        let known = self.milestones().into_iter().find(|(s, _)| *s == size);
         let other = known.is_some_and(|(_, known)| known != root)
             || (held.size() == size && held.root() != root);
         if other {

@@ -41,6 +41,10 @@ pub enum Action {
         parent: Option<u64>,
         level: Level,
     },
+    /// Of a verified block of so many lines the cosignature did not come: ask for it.
+    Cosign {
+        size: u64,
+    },
     /// So many bytes of the block on its way may go out now.
     Chunks {
         bytes: u64,
@@ -117,7 +121,22 @@ pub fn next(primary: &Primary<'_>, replica: &Replica, now: Now) -> Decision {
     }
     tail(primary, replica, now, &mut decision);
     block(primary, replica, now, &mut decision);
+    cosign(replica, now, &mut decision);
     decision
+}
+
+/// A verified block whose cosignature is missing.
+fn cosign(replica: &Replica, now: Now, decision: &mut Decision) {
+    let Some(newest) = replica.blocks.last().filter(|b| b.size > replica.cosigned) else { return };
+    // A block on its way brings a newer one.
+    if replica.sending.is_some() {
+        return;
+    }
+    if now.ns >= replica.cosign_ns {
+        decision.actions.push(Action::Cosign { size: newest.size });
+    } else {
+        decision.wake(replica.cosign_ns);
+    }
 }
 
 /// The tail lane: up to the newest event that may wait no longer.

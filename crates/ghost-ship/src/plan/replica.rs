@@ -3,8 +3,8 @@
 //! Each method tells what happened; none decides anything.
 
 use super::{Bandwidth, Bucket, Quiet, Sealed, backoff};
-use crate::limits::{REFUSED_NS, S};
-use crate::wire::{BlockTold, Code, Health, Hello, Place};
+use crate::limits::{COSIGN_NS, LATER_NS, REFUSED_NS};
+use crate::wire::{BlockTold, Code, Health, Hello, Kind, Place, Refusal};
 
 /// What an operator says of a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +58,10 @@ pub struct Replica {
     pub bandwidth: Bandwidth,
     pub(super) bucket: Option<Bucket>,
     pub health: Option<Health>,
+    /// Lines of the newest checkpoint of which its cosignature came.
+    pub cosigned: u64,
+    /// A cosignature that is missing is asked for then.
+    pub(super) cosign_ns: u64,
     pub(super) trouble: Option<(Code, u64)>,
     /// A block or a tail is not offered again before.
     pub(super) not_before_ns: u64,
@@ -81,6 +85,8 @@ impl Replica {
             bandwidth: Bandwidth::new(),
             bucket: settings.rate_limit.map(|rate| Bucket::new(rate, now_ns)),
             health: None,
+            cosigned: 0,
+            cosign_ns: 0,
             trouble: None,
             not_before_ns: 0,
             tail_not_before_ns: 0,
@@ -125,6 +131,7 @@ impl Replica {
         self.blocks.clone_from(&hello.blocks);
         self.sending = None;
         (self.not_before_ns, self.tail_not_before_ns) = (0, 0);
+        self.cosign_ns = now_ns;
     }
 
     /// The connection is gone. `roll` is any random number.
@@ -193,7 +200,18 @@ impl Replica {
         if self.sending.is_some_and(|s| s.number == block.number) {
             self.sending = None;
         }
+        self.cosign_ns = now_ns.saturating_add(COSIGN_NS);
         self.holds(Place { size: block.size, ..Place::default() }, now_ns);
+    }
+
+    /// A cosignature over so many lines came and was found right.
+    pub fn cosigned(&mut self, size: u64) {
+        self.cosigned = self.cosigned.max(size);
+    }
+
+    /// A missing cosignature was asked for.
+    pub fn asked(&mut self, now_ns: u64) {
+        self.cosign_ns = now_ns.saturating_add(10 * COSIGN_NS);
     }
 
     pub fn told_health(&mut self, health: Health, now_ns: u64) {
@@ -203,25 +221,22 @@ impl Replica {
     }
 
     /// It refused something, or this side refused it.
-    pub fn refused(&mut self, code: Code, now_ns: u64) {
+    pub fn refused(&mut self, refusal: &Refusal, now_ns: u64) {
+        let code = refusal.code;
         if !code.is_of_one_thing() {
             self.trouble = Some((code, now_ns));
             self.sending = None;
-            return;
-        }
-        let sending = self.sending.take();
-        match code {
-            Code::Gap => self.sent = self.held,
-            Code::NoParent => {
-                let parent = sending.and_then(|s| s.parent);
+        } else if refusal.is_of_block() {
+            let parent = self.sending.take().and_then(|s| s.parent);
+            if code == Code::NoParent {
                 self.blocks.retain(|b| Some(b.number) != parent);
+            } else {
+                self.not_before_ns = now_ns.saturating_add(LATER_NS);
             }
-            _ => {
-                self.not_before_ns = now_ns.saturating_add(10 * S);
-                if sending.is_none() {
-                    self.tail_not_before_ns = self.not_before_ns;
-                    self.sent = self.held;
-                }
+        } else if refusal.about == Kind::Tail as u8 {
+            self.sent = self.held;
+            if code != Code::Gap {
+                self.tail_not_before_ns = now_ns.saturating_add(LATER_NS);
             }
         }
     }

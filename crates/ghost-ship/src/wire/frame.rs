@@ -73,7 +73,7 @@ impl Kind {
     #[must_use]
     pub fn bytes_max(self) -> usize {
         match self {
-            Kind::Refusal => 2 + 12 + WORDS_BYTES_MAX + 2 * NOTE_BYTES_MAX,
+            Kind::Refusal => 3 + 12 + WORDS_BYTES_MAX + 2 * NOTE_BYTES_MAX,
             Kind::Hello => 512 + 3 * NAME_BYTES_MAX + NOTE_BYTES_MAX + BLOCKS_TOLD_MAX * 48,
             Kind::Health => 28,
             Kind::Tail => 8 + TAIL_BYTES_MAX,

@@ -3,8 +3,8 @@
 
 use ghost_log::proof::note::NOTE_BYTES_MAX;
 
-use super::WireError;
 use super::codec::{Fields, put_text};
+use super::{Kind, WireError};
 use crate::limits::WORDS_BYTES_MAX;
 
 /// Why the other side was refused.
@@ -104,6 +104,8 @@ impl Code {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
+    /// What was refused: the number of a frame's kind, 0 for all of the connection.
+    pub about: u8,
     /// Untrusted words, at most 1,024 bytes.
     pub words: String,
     /// The checkpoints of both sides, empty where there are none: the refusing side's first.
@@ -116,7 +118,19 @@ impl Refusal {
     pub fn new(code: Code, words: impl Into<String>) -> Refusal {
         let mut words: String = words.into();
         words.truncate(words.floor_char_boundary(WORDS_BYTES_MAX));
-        Refusal { code, words, ours: String::new(), theirs: String::new() }
+        Refusal { code, about: 0, words, ours: String::new(), theirs: String::new() }
+    }
+
+    #[must_use]
+    pub fn about(mut self, kind: Kind) -> Refusal {
+        self.about = kind as u8;
+        self
+    }
+
+    /// Whether a block was refused.
+    #[must_use]
+    pub fn is_of_block(&self) -> bool {
+        [Kind::BlockBegin, Kind::BlockChunk, Kind::BlockEnd].iter().any(|k| *k as u8 == self.about)
     }
 
     #[must_use]
@@ -129,16 +143,17 @@ impl Refusal {
 
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.code.number().to_be_bytes());
+        out.push(self.about);
         put_text(out, &self.words);
         put_text(out, &self.ours);
         put_text(out, &self.theirs);
     }
 
     pub(super) fn read(fields: &mut Fields<'_>) -> Result<Refusal, WireError> {
-        let code = Code::of(fields.u16()?);
+        let (code, about) = (Code::of(fields.u16()?), fields.u8()?);
         let words = fields.text(WORDS_BYTES_MAX)?;
         let (ours, theirs) = (fields.text(NOTE_BYTES_MAX)?, fields.text(NOTE_BYTES_MAX)?);
-        Ok(Refusal { code, words, ours, theirs })
+        Ok(Refusal { code, about, words, ours, theirs })
     }
 }
 
