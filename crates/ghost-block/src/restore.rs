@@ -93,7 +93,7 @@ fn into_new(source: &Tree, data: &Path, name: &str, new: &Path) -> Result<(), Bl
     RealDisk.create_dirs(new).map_err(failed)?;
     let there = Tree::open(new).map_err(failed)?;
     let block = source.folder(BLOCKS).and_then(|blocks| blocks.folder(name)).map_err(failed)?;
-    make_log(&block, &there, COMING_LOG).map_err(failed)?;
+    make_log(&block, &there, COMING_LOG, there.is_btrfs()).map_err(failed)?;
     // So that no epoch is used by two branches.
     let (from, to) = (Layout::new(data).state(), Layout::new(new).state());
     RealDisk.create_dirs(&to).map_err(failed)?;
@@ -129,7 +129,9 @@ fn in_place(root: &Tree, data: &Path, name: &BlockName) -> Result<PathBuf, Block
     }
     let block =
         root.folder(BLOCKS).and_then(|blocks| blocks.folder(&name.to_string())).map_err(failed)?;
-    make_log(&block, root, COMING_LOG).map_err(failed)?;
+    // What was a plain folder stays one.
+    let subvolume = root.folder(LOG).map_or_else(|_| root.is_btrfs(), |log| log.is_subvolume());
+    make_log(&block, root, COMING_LOG, subvolume).map_err(failed)?;
     rustix::fs::syncfs(root).map_err(|e| failed(e.into()))?;
     // They speak of lines that the restored log has not; without them a start is less sure of what
     // it finds, and the journal of imports is made again.
@@ -148,16 +150,17 @@ fn in_place(root: &Tree, data: &Path, name: &BlockName) -> Result<PathBuf, Block
     Ok(data.join(aside))
 }
 
-/// Makes `name` in `root` a log's folder that holds what a block holds, and can be written.
-fn make_log(block: &Tree, root: &Tree, name: &str) -> io::Result<()> {
-    if block.is_subvolume() {
+/// Makes `name` in `root` a log's folder, a subvolume or a plain one, that holds what a block holds and
+/// can be written.
+fn make_log(block: &Tree, root: &Tree, name: &str, subvolume: bool) -> io::Result<()> {
+    if subvolume && block.is_subvolume() {
         match sys::snapshot(block.as_fd(), root.as_fd(), name, false) {
             // Another file system: files are copied.
             Err(e) if e.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) => {}
             other => return other,
         }
     }
-    if root.is_btrfs() {
+    if subvolume {
         setup::new_subvolume(root, name)?;
     } else {
         root.make(name)?;

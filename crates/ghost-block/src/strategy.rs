@@ -25,12 +25,14 @@ impl Strategy {
 const MS: u64 = 1_000_000;
 const S: u64 = 1000 * MS;
 
-/// Two seals are no closer than this, so that a burst makes one block; a critical event does not
-/// wait for it.
-pub(crate) const GAP_NS_MIN: u64 = 100 * MS;
+/// Two seals are no closer than this, so that a burst makes one block.
+const GAP_NS_MIN: u64 = 100 * MS;
+
+/// A critical event waits for no more than this, even in a storm of them.
+const URGENT_GAP_NS_MIN: u64 = 50 * MS;
 
 /// How long an event may wait for its block: the rest of its time to the replica is for shipping.
-pub(crate) fn delay_ns(prio: Priority) -> u64 {
+fn delay_ns(prio: Priority) -> u64 {
     match prio {
         Priority::Critical => 0,
         Priority::High => 500 * MS,
@@ -71,10 +73,9 @@ impl Trigger {
             Strategy::Priority => now_ns.saturating_add(delay_ns(prio)),
         };
         let urgent = self.strategy == Strategy::Priority && prio == Priority::Critical;
-        let wanted = match self.sealed_ns {
-            Some(sealed) if !urgent => wanted.max(sealed.saturating_add(GAP_NS_MIN)),
-            _ => wanted,
-        };
+        let gap = if urgent { URGENT_GAP_NS_MIN } else { GAP_NS_MIN };
+        let soonest = self.sealed_ns.map_or(0, |sealed| sealed.saturating_add(gap));
+        let wanted = wanted.max(soonest);
         self.due_ns = Some(self.due_ns.map_or(wanted, |due| due.min(wanted)));
     }
 
@@ -98,3 +99,6 @@ impl Trigger {
         self.pressing = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

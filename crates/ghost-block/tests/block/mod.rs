@@ -61,8 +61,8 @@ pub(crate) fn body(number: u64, bytes: usize) -> Vec<u8> {
 
 impl House {
     pub(crate) fn open(data: &Path, segment_bytes: u64) -> House {
-        let clock = Arc::new(RealClock);
-        let (log, _) = Log::open(data, config(segment_bytes), clock).unwrap();
+        let open = || Log::open(data, config(segment_bytes), Arc::new(RealClock));
+        let (log, _) = unlocked(open).unwrap();
         let (sealer, recovery) =
             Sealer::open(disk(), open_volume(data), Layout::new(data)).unwrap();
         let (data, since) = (data.to_owned(), BTreeMap::new());
@@ -119,6 +119,23 @@ impl House {
 
     pub(crate) fn path(&self, block: &Block) -> PathBuf {
         ghost_block::path_of(&self.data, &block.name)
+    }
+}
+
+/// What `f` gives once the log's lock is free: a program that another test starts holds what this one
+/// has open for a moment, until it is that program.
+pub(crate) fn unlocked<T, E: std::fmt::Display>(
+    mut f: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let mut tries = 0;
+    loop {
+        match f() {
+            Err(error) if tries < 200 && error.to_string().contains("another writer") => {
+                tries += 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            other => return other,
+        }
     }
 }
 
