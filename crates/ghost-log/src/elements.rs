@@ -190,8 +190,8 @@ impl Elements {
         base: Head,
     ) -> Result<(Elements, bool), LogError> {
         let (mut elements, upto) = Elements::read(&**disk, layout).unwrap_or_default();
-        let beyond = upto.seq > base.seq || (upto.seq == base.seq && upto.leaf != base.leaf);
         // A copy that speaks of other lines than these is no copy of this log.
+        let beyond = !goes_on(disk, layout, sealed, base, upto)?;
         let from = if beyond { 0 } else { upto.seq };
         if beyond {
             elements = Elements::default();
@@ -212,4 +212,26 @@ impl Elements {
         }
         Ok((elements, read))
     }
+}
+
+/// Whether a segment of this log ends with that line.
+fn goes_on(
+    disk: &Arc<dyn Disk>,
+    layout: &Layout,
+    sealed: &[Seq],
+    base: Head,
+    upto: Head,
+) -> Result<bool, LogError> {
+    if upto.seq >= base.seq {
+        return Ok(upto == base);
+    }
+    if !sealed.contains(&(upto.seq + 1)) {
+        return Ok(false);
+    }
+    let path = layout.segment(upto.seq + 1);
+    let file = disk.open_read(&path).map_err(LogError::io("open", &path))?;
+    let mut scanner = Scanner::new(file, 0);
+    let first = scanner.next().map_err(LogError::io("read", &path))?;
+    let Some(Piece::Line(line)) = first else { return Ok(false) };
+    Ok(Tail::of(line).is_some_and(|tail| tail.prev == upto.leaf))
 }

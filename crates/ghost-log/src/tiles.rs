@@ -113,7 +113,6 @@ impl Growing {
     }
 
     /// Full tiles that wait.
-    #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.full.len()
     }

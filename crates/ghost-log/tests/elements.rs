@@ -137,10 +137,14 @@ fn a_start_knows_every_head_with_and_without_its_copy() {
         assert_eq!(sim.bytes(&copy).unwrap(), whole, "it is made again");
     }
     // A copy of another log's elements, or of lines that are not these, says nothing here.
-    let other = with_elements(300).bytes(&copy).unwrap();
-    sim.put(&copy, &other);
-    let (mut log, _) = open(&sim, config(4096)).unwrap();
-    assert_eq!(heads(&log), known);
+    let mut log = open(&sim, config(4096)).unwrap().0;
+    for events in [20, 60, 300] {
+        drop(log);
+        let other = with_elements(events + 7).bytes(&copy).unwrap();
+        sim.put(&copy, &other);
+        log = open(&sim, config(4096)).unwrap().0;
+        assert_eq!(heads(&log), known, "after {events}");
+    }
     tell(&mut log, &port(3), 1).unwrap();
     log.sync().unwrap();
     check(&sim, &log);

@@ -16,8 +16,8 @@ use ghost_event::{Digest, Priority, ShapeId, Tier, Timestamp};
 use ghost_log::proof::checkpoint::SignedCheckpoint;
 use ghost_log::proof::key::VerifyingKey;
 use ghost_log::{
-    Element, Layout, Log, LogConfig, LogReader, TreeReader, VerifyOptions, element_history, proof,
-    verify, verify_element,
+    CheckpointFound, Element, KeyFound, Layout, Log, LogConfig, LogReader, TreeReader,
+    VerifyOptions, element_history, proof, verify, verify_element,
 };
 use ghost_world::RealDisk;
 
@@ -123,6 +123,28 @@ fn tree_of(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     all
+}
+
+#[test]
+fn a_log_of_the_first_program_goes_on_with_a_key_and_checkpoints() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = fixture().with_file_name("v1").join("log");
+    for (name, bytes) in tree_of(&old) {
+        let path = dir.path().join("log").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let open = || Log::open_on(Arc::new(RealDisk), dir.path(), config(1 << 20), clock()).unwrap();
+    let (mut log, recovery) = open();
+    assert!(matches!(recovery.key, KeyFound::Made(_)), "{recovery:?}");
+    tell(&mut log, "port", "port:eth0");
+    let signed = log.checkpoint().unwrap();
+    drop(log);
+    let (log, recovery) = open();
+    assert_eq!(recovery.checkpoint, CheckpointFound::Whole { size: signed.size });
+    assert_eq!((recovery.epoch, log.elements().count()), (4, 1));
+    let verdict = verify(dir.path(), &VerifyOptions::default()).unwrap();
+    assert!(verdict.ok() && verdict.first_seq == 1, "{verdict}");
 }
 
 #[test]

@@ -38,14 +38,19 @@ impl Log {
     /// Removes the oldest sealed segments of which every line is `upto` or before.
     pub fn retire(&mut self, upto: Seq) -> Result<Retired, LogError> {
         self.usable()?;
-        let old: Vec<SegmentInfo> =
+        let mut old: Vec<SegmentInfo> =
             self.segments().into_iter().take_while(|segment| segment.last <= upto).collect();
         let Some(last) = old.last() else { return Ok(Retired::default()) };
+        self.state_elements_before(last.last + 1)?;
+        self.unless_full(Log::sync)?;
+        // Something durable stays: the line that would be the oldest may wait for room itself.
+        old.retain(|segment| segment.last < self.durable.seq);
+        let Some(last) = old.last() else {
+            return Err(LogError::NoSpace { path: self.layout.active() });
+        };
         let first = last.last + 1;
         let retired =
             Retired { segments: old.len() as u64, bytes: old.iter().map(|s| s.bytes).sum() };
-        self.state_elements_before(first)?;
-        self.unless_full(Log::sync)?;
         let note = Note::Retired(RetiredNote {
             first_seq: first,
             segments: retired.segments,

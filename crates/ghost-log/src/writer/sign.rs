@@ -180,6 +180,12 @@ impl Log {
         self.key.as_ref().ok().map(|key| key.verifying_key())
     }
 
+    /// Full tiles of the tree that wait for room on the disk.
+    #[must_use]
+    pub fn tiles_waiting(&self) -> u64 {
+        self.tree.as_ref().map_or(0, |tree| tree.waiting() as u64 + tree.let_go)
+    }
+
     /// What checkpoints begin with: the log's name to the world.
     #[must_use]
     pub fn origin(&self) -> &str {
