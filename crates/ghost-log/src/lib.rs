@@ -4,10 +4,13 @@
 //! again; [`verify`] proves that it still stands where it was written; [`proof`] is the arithmetic
 //! of that. The format is drawn in `docs/format.md`.
 //!
-//! Promised: what [`Log::sync`] answered `Ok` for is there after a power cut, every segment states
-//! the shapes it uses, and a line once durable is never rewritten. Not promised: that nobody with
-//! the rights of the writer replaced the whole log; for that, an expected head must come from
-//! outside.
+//! Beside the chain, [`Log`] keeps the Merkle tree of the lines ([`TreeReader`] reads it), signs
+//! checkpoints of it, chains the events of each element, and retires the oldest segments.
+//!
+//! Promised: what [`Log::sync`] answered `Ok` for is there after a power cut, only such lines are
+//! signed, every segment states the shapes and element heads it uses, and a line once durable is
+//! never rewritten. Not promised: that nobody with the rights of the writer replaced the whole log;
+//! for that, an expected head or a witnessed checkpoint must come from outside.
 //!
 //! **Invariant:** one writer a log, held by a lock; readers take none.
 
