@@ -26,6 +26,7 @@ mod layout;
 mod limits;
 pub mod proof;
 mod put;
+mod prove;
 mod reader;
 mod recover;
 mod scan;
@@ -46,6 +47,10 @@ pub use imports::{ImportRecord, Imports};
 pub use keys::KeyFound;
 pub use layout::Layout;
 pub use limits::{ELEMENT_ID_BYTES_MAX, ELEMENT_KIND_BYTES_MAX, ELEMENTS_MAX, LogConfig};
+pub use prove::{
+    Continued, ProveError, Tiled, continued, newest as newest_checkpoint,
+    of_block as checkpoint_of_block, prove, write_tiles,
+};
 pub use reader::{Line, Lines, LogReader, Position, is_event_of_import};
 pub use recover::{CheckpointFound, Cut, Recovery};
 pub use segments::{Retired, SegmentInfo};

@@ -23,6 +23,7 @@ pub mod metrics;
 mod models;
 mod paths;
 mod pen;
+pub mod proofs;
 pub mod store;
 mod tags;
 mod timed;

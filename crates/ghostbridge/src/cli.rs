@@ -7,6 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::render::Output;
 
+mod log;
+
+pub(crate) use log::{CheckProof, Consistency, KeyCommand, LogCommand, Prove, Verify};
+
 
 
 /// The network bridge that remembers: enable it, ask in plain words.
@@ -107,6 +111,9 @@ pub(crate) enum Command {
     /// Verify, prove, count or export the log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Show, replace or back up the key that signs the log
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Rebuild the index from the log, or tell how it is
     #[command(subcommand)]
     Index(IndexCommand),
@@ -385,37 +392,6 @@ pub(crate) enum VerdictFormat {
     Table,
     /// One JSON object
     Json,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LogCommand {
-    /// Check the hash chain from the first line kept to the last
-    Verify {
-        /// A head known from elsewhere: SEQ:LEAF
-        #[arg(long, value_name = "SEQ:LEAF")]
-        against: Option<String>,
-        /// How to print
-        #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
-        output: VerdictFormat,
-    },
-    /// Count lines by kind, segments, bytes
-    Stats {
-        /// How to print
-        #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
-        output: VerdictFormat,
-    },
-    /// Print the log's lines as they stand on disk
-    Export {
-        /// From this sequence number on
-        #[arg(long, value_name = "SEQ", default_value_t = 1)]
-        from: u64,
-        /// Up to and with this sequence number
-        #[arg(long, value_name = "SEQ")]
-        to: Option<u64>,
-        /// How to print; jsonl is the log itself, byte for byte
-        #[arg(short = 'o', long = "output", value_enum, default_value = "jsonl")]
-        output: Output,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,6 @@
 //! Costs one node hash a line, and a signature check a checkpoint.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 
 use ghost_event::line::Note;
@@ -41,9 +40,6 @@ pub(super) struct Roots<'a> {
     witnesses: &'a [VerifyingKey],
     /// Of each level of tiles from 1, the hashes of the tile that is being filled.
     rows: Vec<Row>,
-    /// Tiles of leaves that lie beside the log for retired lines.
-    leaf_tiles: BTreeSet<u64>,
-    leaves: Row,
     stamp: [u8; STAMP.end - STAMP.start],
     /// To this line the log is the one that was claimed.
     same_to: u64,
@@ -93,8 +89,6 @@ impl<'a> Roots<'a> {
             given,
             witnesses: &options.witnesses,
             rows: Vec::new(),
-            leaf_tiles: BTreeSet::new(),
-            leaves: Row::default(),
             stamp: [0; STAMP.end - STAMP.start],
             same_to: 0,
             signed: None,
@@ -149,10 +143,6 @@ impl<'a> Roots<'a> {
             hashes >>= tile::HEIGHT;
             level += 1;
         }
-        // Where lines were retired amid a group of 256, its leaves lie in a tile.
-        let dir = self.layout.log().join("tile/0");
-        self.leaf_tiles = leaf_tiles(self.disk, &dir, "tile/0".into(), 0);
-        self.leaves = Row { from: size, hashes: Vec::new() };
     }
 
     /// Full tiles of lines that are gone: each against the hash of it on the level above.
@@ -209,9 +199,6 @@ impl<'a> Roots<'a> {
         if full {
             self.full_tiles(size);
         }
-        if !self.leaf_tiles.is_empty() && self.leaves.push(size - 1, leaf) {
-            self.leaf_tile(size);
-        }
         if size >= self.due {
             while let Some(claim) = self.next(size)? {
                 self.settle(&claim, log_id);
@@ -241,15 +228,6 @@ impl<'a> Roots<'a> {
             row.from = from + hashes.len() as u64;
             let at = TileAt { level, index: from / tile::WIDTH };
             self.compare_tile(at, from, &hashes, size);
-        }
-    }
-
-    fn leaf_tile(&mut self, size: u64) {
-        let Row { from, hashes } = std::mem::take(&mut self.leaves);
-        self.leaves.from = from + hashes.len() as u64;
-        let index = from / tile::WIDTH;
-        if self.leaf_tiles.remove(&index) {
-            self.compare_tile(TileAt { level: 0, index }, from, &hashes, size);
         }
     }
 
@@ -513,30 +491,6 @@ fn tile_root(bytes: &[u8]) -> Option<Digest> {
     let mut tree = Tree::new();
     bytes.as_chunks::<32>().0.iter().for_each(|hash| tree.push(Digest(*hash)));
     Some(tree.root())
-}
-
-/// The tiles of leaves that lie in a folder, however deep.
-fn leaf_tiles(
-    disk: &Arc<dyn Disk>,
-    dir: &std::path::Path,
-    name: String,
-    depth: u32,
-) -> BTreeSet<u64> {
-    let mut all = BTreeSet::new();
-    let names = match disk.list(dir) {
-        Ok(names) => names,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return all,
-        Err(_) => return all,
-    };
-    for entry in names {
-        let path = format!("{name}/{entry}");
-        if let Some(at) = TileAt::parse(&path) {
-            all.insert(at.index);
-        } else if entry.starts_with('x') && depth < 8 {
-            all.extend(leaf_tiles(disk, &dir.join(&entry), path, depth + 1));
-        }
-    }
-    all
 }
 
 /// Seconds since 1970 as a moment.

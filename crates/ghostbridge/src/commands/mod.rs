@@ -9,6 +9,7 @@ mod doctor;
 mod follow;
 mod import;
 mod index;
+mod key;
 mod log;
 mod manual;
 mod memory;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
         Command::Flows(asked) => ask::flows(place, asked),
         Command::Similar(asked) => ask::similar(place, asked),
         Command::Log(asked) => log::run(place, asked),
+        Command::Key(asked) => key::run(place, asked),
         Command::Index(IndexCommand::Rebuild { from }) => index::rebuild(place, from),
         Command::Index(IndexCommand::Status { output }) => index::status(place, output),
         Command::RebuildVectorIndex { file } => index::rebuild(place, Some(file)),

@@ -1,8 +1,12 @@
-//! `log`: verified, counted, exported.
+//! `log`: verified, proven, counted, exported.
+
+mod proof;
+mod trust;
+mod verify;
 
 use std::io::{self, BufWriter, Write};
 
-use ghost_node::store::{self, Head, Proven, VerifyOptions};
+use ghost_node::store;
 use serde_json::{Value, json};
 
 use crate::cli::{LogCommand, Place, VerdictFormat};
@@ -13,65 +17,14 @@ use crate::render::{Layout, Output, Renderer, safe_text};
 /// Runs the command.
 pub(crate) fn run(place: &Place, asked: LogCommand) -> Result<Done, Failed> {
     match asked {
-        LogCommand::Verify { against, output } => verify(place, against, output),
+        LogCommand::Verify(asked) => verify::run(place, &asked),
+        LogCommand::Prove(asked) => proof::prove(place, &asked),
+        LogCommand::CheckProof(asked) => proof::check(&asked),
+        LogCommand::Consistency(asked) => proof::consistency(place, &asked),
+        LogCommand::Tiles { out } => proof::tiles(place, &out),
         LogCommand::Stats { output } => stats(place, output),
         LogCommand::Export { from, to, output } => export(place, from, to, output),
     }
-}
-
-fn verify(place: &Place, against: Option<String>, output: VerdictFormat) -> Result<Done, Failed> {
-    let against = match against {
-        None => None,
-        Some(text) => Some(Head::parse(&text).ok_or_else(|| {
-            Failed::usage(format!(
-                "--against {text}: expected SEQ:LEAF, a line's number and the 64 hexadecimal \
-                 digits of its hash, as `log verify` prints them"
-            ))
-        })?),
-    };
-    let data = place.data_with_log()?;
-    let against = against.map(Into::into);
-    let options = VerifyOptions { against, ..VerifyOptions::default() };
-    let verdict = store::verify(data.root(), &options).map_err(Failed::caused)?;
-    match output {
-        VerdictFormat::Table => {
-            let state = if verdict.ok() { "ok" } else { "DAMAGED" };
-            let head =
-                if verdict.lines > 0 { format!("\nhead: {}", verdict.head) } else { String::new() };
-            printed(writeln!(io::stdout(), "{state}: {}{head}", safe_text(&verdict.to_string())))?;
-        }
-        VerdictFormat::Json => {
-            let damage = verdict.damage.as_ref().map(|damage| {
-                json!({
-                    "message": damage.to_string(),
-                    "seq": damage.seq,
-                    "segment": damage.segment,
-                    "line": damage.line,
-                    "byte": damage.byte,
-                })
-            });
-            print_json(&json!({
-                "ok": verdict.ok(),
-                "verdict": verdict.to_string(),
-                "damage": damage,
-                "lines": verdict.lines,
-                "bytes": verdict.bytes,
-                "segments": verdict.segments,
-                "first_seq": verdict.first_seq,
-                "last_seq": verdict.head.seq,
-                "head": verdict.head.to_string(),
-                "log_id": verdict.log_id,
-                "epoch": verdict.epoch,
-                "proven": match verdict.proven {
-                    Proven::Nothing => "nothing",
-                    Proven::ButLast => "all but the last line",
-                    Proven::ByState => "all lines, by the writer's own head",
-                    Proven::ByGivenHead => "all lines, by the given head",
-                },
-            }))?;
-        }
-    }
-    Ok(if verdict.ok() { Done::Well } else { Done::Nothing })
 }
 
 fn stats(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
