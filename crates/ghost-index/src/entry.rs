@@ -167,6 +167,8 @@ enum LineKind {
     None,
     Flow,
     Packet,
+    /// What became of an element.
+    Change,
     Shape,
     Epoch,
     Note,
@@ -187,7 +189,7 @@ impl Reader {
             LineKind::Note => Ok(Record::Note(seq)),
             LineKind::Epoch => Ok(Record::Epoch(seq)),
             LineKind::Shape => Ok(Record::Shape(seq, crate::shapes::row(line)?)),
-            LineKind::Flow | LineKind::Packet => {
+            LineKind::Flow | LineKind::Packet | LineKind::Change => {
                 let end = s.end.or(s.timestamp).ok_or("no timestamp")?;
                 let start = s.start.unwrap_or(end);
                 let numbers = &mut s.entry.numbers;
@@ -201,6 +203,10 @@ impl Reader {
                     numbers.packets = s.segments.max(1);
                     (numbers.to_server, numbers.to_client) =
                         if s.to_client { (0, s.len) } else { (s.len, 0) };
+                }
+                if s.kind == LineKind::Change {
+                    // Each is one of its own, whatever else became of the same element.
+                    numbers.pair ^= seq.rotate_left(32);
                 }
                 let numbers = *numbers;
                 let entry = Entry { terms: s.entry.terms.as_slice().into(), numbers };
@@ -306,6 +312,24 @@ impl Scratch {
         });
     }
 
+    /// Of an element's event: whose it is, what happened, what it was and is.
+    fn change(&mut self, path: &str, value: &str) {
+        match path {
+            "ghost.element.id" => {
+                self.ends ^= xxh3_64(value.as_bytes());
+                self.put_fact(path, value);
+                self.put_words(value);
+            }
+            "ghost.change.action" => {
+                self.put_fact(path, value);
+                self.put_words(value);
+            }
+            "ghost.change.changed" => self.put_words(value),
+            _ if path.starts_with("ghost.change.") => self.put_words(value),
+            _ => {}
+        }
+    }
+
     fn time(&mut self, value: &str, what: &'static str) -> Option<i64> {
         let time = crate::text::time(value);
         if time.is_none() {
@@ -341,6 +365,10 @@ impl Leaves for Scratch {
                     "packet" => {
                         self.put_text(Kind::Event, value);
                         LineKind::Packet
+                    }
+                    "change" => {
+                        self.put_text(Kind::Event, value);
+                        LineKind::Change
                     }
                     "shape" => LineKind::Shape,
                     "epoch" => LineKind::Epoch,
@@ -405,6 +433,7 @@ impl Leaves for Scratch {
             "tunnel.kind" | "tunnels.kind" => self.put_text(Kind::Tunnel, value),
             // Never indexed: where a capture lay, chains and ids.
             "pcap_filename" | "ghost.prev" | "ghost.fingerprint" | "ghost.prio" => {}
+            _ if self.kind == LineKind::Change => self.change(path, value),
             // Of a packet nothing else: it would not hold for all packets of its point.
             _ if self.kind != LineKind::Flow => {}
             "ghost.src_name" | "ghost.dest_name" | "dns.rrname" | "dns.queries.rrname"

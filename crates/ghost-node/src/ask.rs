@@ -27,6 +27,7 @@ impl<'a> Asking<'a> {
         let mut ask = Ask::new(self.now, self.tags);
         let hits = self.limits.hits;
         ask.limit = if hits == 0 { ghost_query::limits::LIMIT_MAX } else { hits };
+        ask.as_of = self.limits.as_of;
         ask.also = self.span()?;
         Ok(ask)
     }
@@ -77,6 +78,7 @@ impl<'a> Asking<'a> {
     ) -> Result<Answer, StoreError> {
         let mut ask = Ask::new(self.now, self.tags);
         ask.limit = self.limits.hits;
+        ask.as_of = self.limits.as_of;
         Ok(ghost_query::similar(&Like::parse(to), &ask, sources, line)?)
     }
 }

@@ -1,6 +1,7 @@
 //! Blocks of a data folder, for who writes its log and for who looks at it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use ghost_block::Lost;
@@ -71,6 +72,71 @@ const KINDS: [&str; 5] = ["flow", "packet", "change", "gap", "import"];
 
 /// Where a line has told its kind by then.
 const EVENT_TYPE_WITHIN: usize = 160;
+
+/// The disk of this machine.
+pub(crate) fn disk() -> Arc<dyn Disk> {
+    Arc::new(RealDisk)
+}
+
+/// Every block that was ever sealed, oldest first.
+///
+/// # Errors
+/// The log's list of checkpoints, or the folder of blocks, can't be read.
+pub fn list(data: &DataDir) -> Result<Vec<Listed>, BlockError> {
+    ghost_block::list(&disk(), data.root())
+}
+
+/// The block of this name or number; of an empty one the newest that is there.
+///
+/// # Errors
+/// There never was such a block.
+pub fn find(data: &DataDir, name: &str) -> Result<Listed, BlockError> {
+    let all = list(data)?;
+    let mut newest_first = all.into_iter().rev();
+    let found = match name.parse::<u64>() {
+        _ if name.is_empty() => newest_first.find(|block| block.path.is_some()),
+        Ok(number) => newest_first.find(|block| block.name.number == number),
+        Err(_) => newest_first.find(|block| block.name.to_string() == name),
+    };
+    found.ok_or_else(|| BlockError::NoSuchBlock { name: name.to_owned() })
+}
+
+/// What a block says of itself.
+///
+/// # Errors
+/// It is gone, or damaged.
+pub fn manifest(block: &Listed) -> Result<Manifest, BlockError> {
+    ghost_block::manifest_of(&disk(), place(block)?)
+}
+
+/// Where a block lies.
+///
+/// # Errors
+/// It is gone.
+pub fn place(block: &Listed) -> Result<&Path, BlockError> {
+    block.path.as_deref().ok_or_else(|| {
+        BlockError::Refused(format!(
+            "{} is gone; its signed checkpoint is left (`ghostbridge block list -o json`)",
+            block.name
+        ))
+    })
+}
+
+/// What the newer of two blocks has that the older had not.
+///
+/// # Errors
+/// One of them is gone, or damaged, or of another log.
+pub fn diff(a: &Listed, b: &Listed) -> Result<Diff, BlockError> {
+    ghost_block::diff(&disk(), place(a)?, place(b)?)
+}
+
+/// Makes a block the log again.
+///
+/// # Errors
+/// A daemon writes the log, the block is gone, the target is taken.
+pub fn restore(data: &DataDir, block: &Listed, target: &Target) -> Result<Restored, BlockError> {
+    ghost_block::restore(data.root(), &block.name, target)
+}
 
 /// Bytes of the file system under `data`; 0 where it does not tell.
 pub(crate) fn disk_bytes(data: &DataDir) -> u64 {

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use ghost_block::{BlockError, Keep, Volume};
+use ghost_block::{Block, BlockError, Keep, Volume};
 use ghost_event::line::{ImportNote, ImportState};
 use ghost_event::{Features, Seq, Timestamp};
 use ghost_flow::FlowConfig;
@@ -269,6 +269,18 @@ pub fn run(data: &DataDir, options: &Options, host: &dyn Host) -> Result<Report,
     report.shapes_refined = finished.shapes_refined;
     report.without_model = finished.without_model;
     Ok(report)
+}
+
+/// Seals the log of `data` into a block, where no daemon does; none where nothing is new.
+///
+/// # Errors
+/// Somebody writes the log, or it could not be sealed.
+pub fn seal(
+    data: &DataDir,
+    keeping: &Keeping,
+    host: &dyn Host,
+) -> Result<Option<Block>, WriterError> {
+    crate::writer::seal(data, keeping, host)
 }
 
 /// The texts that must be equal for an interrupted import to be completed by this one.

@@ -10,10 +10,12 @@
 
 pub mod adopt;
 pub mod api;
+mod as_of;
 mod ask;
 pub mod blocks;
 pub mod config;
 pub mod daemon;
+pub mod elements;
 mod follow;
 pub mod import;
 mod lane;

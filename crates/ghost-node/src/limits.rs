@@ -132,6 +132,12 @@ pub const SEAL_ASKED_MAX: usize = 16;
 /// How long who asked for a block waits for it.
 pub const SEAL_PATIENCE: Duration = Duration::from_secs(20);
 
+/// Lines of a block that are searched in memory where the log has given them up: some GiB.
+pub const AS_OF_LINES_MAX: u64 = 1_000_000;
+
+/// Events of one element that are told at once, the newest: some 50 MB.
+pub const HISTORY_EVENTS_MAX: usize = 100_000;
+
 /// How soon a block that could not be sealed is tried again, at first and at last.
 pub const SEAL_RETRY_NS: (u64, u64) = (1_000_000_000, 60_000_000_000);
 

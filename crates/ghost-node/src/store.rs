@@ -16,6 +16,7 @@ use ghost_query::Sources;
 pub use ghost_query::{Answer, KEYS, QueryError, Tags};
 use jiff::Zoned;
 
+use crate::as_of::{AsOf, Seen};
 use crate::ask::{Asking, Encoder};
 use crate::follow::{self, Source};
 use crate::limits::TAIL_LINES_MAX;
@@ -30,6 +31,9 @@ pub enum StoreError {
     Index(#[from] IndexError),
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// There is no such block, or it can't be read.
+    #[error(transparent)]
+    Block(crate::blocks::BlockError),
     /// The words must be conditions here.
     #[error("{0:?} is not a filter: flows are listed by key:value; ask in words with `query`")]
     NotAFilter(String),
@@ -45,6 +49,7 @@ pub struct Store {
     /// What the reader of an answer must know of the index itself.
     notes: Vec<String>,
     encoder: Encoder,
+    as_of: Option<AsOf>,
 }
 
 impl std::fmt::Debug for Store {
@@ -64,6 +69,8 @@ pub struct Limits {
     pub now: Option<Zoned>,
     /// The words for groups of hosts of who asks, where they are not the store's.
     pub tags: Option<Tags>,
+    /// Up to this line, and no further.
+    pub as_of: Option<Seq>,
 }
 
 impl Limits {
@@ -134,29 +141,51 @@ impl Store {
             now,
             notes,
             encoder: Encoder::of(models),
+            as_of: None,
         })
+    }
+
+    /// From here on questions are asked as of block `name` (or number) of `data`: lines up to its
+    /// size, shapes as then.
+    ///
+    /// # Errors
+    /// There is no such block, or neither it nor the log can be read.
+    pub fn as_of(&mut self, data: &DataDir, name: &str) -> Result<(), StoreError> {
+        let as_of = AsOf::open(data, name, &self.reader)?;
+        self.notes.push(as_of.note.clone());
+        self.as_of = Some(as_of);
+        Ok(())
+    }
+
+    fn limited(&self, limits: &Limits) -> Limits {
+        let as_of = self.as_of.as_ref().map(|as_of| as_of.size).or(limits.as_of);
+        Limits { as_of, ..limits.clone() }
     }
 
     /// Answers plain words.
     pub fn query(&mut self, words: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let asking = Asking::new(&self.now, &self.tags, limits);
-        let sources =
-            Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) };
-        let answer = asking.query(words, &sources, &mut self.encoder)?;
+        let limits = self.limited(limits);
+        let asking = Asking::new(&self.now, &self.tags, &limits);
+        let parts = Parts::of(&self.index, self.tail.as_ref(), self.as_of.as_ref());
+        let answer = asking.query(words, &parts.sources(), &mut self.encoder)?;
         Ok(self.noted(answer))
     }
 
     /// Lists what meets the conditions, oldest first.
     pub fn flows(&self, filters: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let asking = Asking::new(&self.now, &self.tags, limits);
-        Ok(self.noted(asking.flows(filters, &self.sources())?))
+        let limits = self.limited(limits);
+        let asking = Asking::new(&self.now, &self.tags, &limits);
+        let parts = Parts::of(&self.index, self.tail.as_ref(), self.as_of.as_ref());
+        Ok(self.noted(asking.flows(filters, &parts.sources())?))
     }
 
     /// Finds what is like one event.
     pub fn similar(&self, to: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let asking = Asking::new(&self.now, &self.tags, limits);
+        let limits = self.limited(limits);
+        let asking = Asking::new(&self.now, &self.tags, &limits);
+        let parts = Parts::of(&self.index, self.tail.as_ref(), self.as_of.as_ref());
         let mut line = |at| self.read(at).ok();
-        Ok(self.noted(asking.similar(to, &self.sources(), &mut line)?))
+        Ok(self.noted(asking.similar(to, &parts.sources(), &mut line)?))
     }
 
     fn noted(&self, mut answer: Answer) -> Answer {
@@ -166,7 +195,8 @@ impl Store {
 
     /// The logged line at a place that a hit named.
     pub fn read(&self, at: ghost_index::Position) -> Result<Vec<u8>, LogError> {
-        follow::read(&self.reader, at)
+        let whole = self.as_of.as_ref().and_then(|as_of| as_of.whole.as_ref());
+        follow::read(whole.map_or(&self.reader, |(_, reader)| reader), at)
     }
 
     /// How the index stands.
@@ -185,9 +215,38 @@ impl Store {
     pub fn content_digest(&self) -> Result<String, StoreError> {
         Ok(self.index.content_digest()?.to_string())
     }
+}
+
+/// What one question searches.
+enum Parts<'a> {
+    Now(&'a EmbeddedIndex, Option<&'a OracleIndex>),
+    Then(Seen<'a>, Option<Seen<'a>>),
+}
+
+impl<'a> Parts<'a> {
+    fn of(
+        index: &'a EmbeddedIndex,
+        tail: Option<&'a OracleIndex>,
+        as_of: Option<&'a AsOf>,
+    ) -> Parts<'a> {
+        match as_of {
+            None => Parts::Now(index, tail),
+            Some(as_of) => match &as_of.whole {
+                Some((whole, _)) => Parts::Then(as_of.seen(whole), None),
+                None => Parts::Then(as_of.seen(index), tail.map(|tail| as_of.seen(tail))),
+            },
+        }
+    }
 
     fn sources(&self) -> Sources<'_> {
-        Sources { index: &self.index, tail: self.tail.as_ref().map(|tail| tail as &dyn Index) }
+        match self {
+            Parts::Now(index, tail) => {
+                Sources { index: *index, tail: tail.map(|tail| tail as &dyn Index) }
+            }
+            Parts::Then(index, tail) => {
+                Sources { index, tail: tail.as_ref().map(|tail| tail as &dyn Index) }
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use ghost_block::{BlockError, Cap, Keep, Reason, SealFacts, SealRecovery, Sealer};
+use ghost_block::{Block, BlockError, Cap, Keep, Reason, SealFacts, SealRecovery, Sealer};
 use ghost_embed::Refiner;
 use ghost_event::line::{ImportNote, Source};
 use ghost_event::{Features, Priority, Seq, ShapeId, Tier, Timestamp};
@@ -20,7 +20,7 @@ use ghost_world::{Clock, RealDisk};
 use crate::blocks::{Since, disk_bytes, ready_of};
 use crate::config::DiskCap;
 use crate::follow;
-use crate::import::{Host, Journal, Options};
+use crate::import::{Host, Journal, Keeping, Options};
 use crate::limits::{INDEX_COMMIT_LINES, WAKE_LINES};
 use crate::pen::{Known, Pen, Worded};
 use crate::{DataDir, Models, PROGRAM};
@@ -34,6 +34,9 @@ pub enum WriterError {
     /// The log holds everything, the index does not.
     #[error("{0}; the log itself is complete: `ghostbridge index rebuild` makes the index anew")]
     Index(#[from] IndexError),
+    /// No block.
+    #[error(transparent)]
+    Block(#[from] BlockError),
     /// A thread of ours ended in a way that it should not.
     #[error("the thread that indexes ended early; run `ghostbridge index rebuild`")]
     IndexThread,
@@ -76,12 +79,7 @@ impl Writer {
         let config = LogConfig {
             bulk: true,
             segment_bytes: options.segment_bytes.unwrap_or(usual.segment_bytes),
-            log_id: host.random_id(),
-            identity: options.keeping.identity(),
-            key_seed: host.random_seed(),
-            program: PROGRAM.to_owned(),
-            holder: format!("ghostbridge import, pid {}", std::process::id()),
-            ..usual
+            ..log_config(&options.keeping, host, "import")
         };
         let profile = options.models.profile;
         let (mut pen, recovery) =
@@ -96,7 +94,7 @@ impl Writer {
         for note in follow::prepare(&mut index, pen.reader(), pen.log.head().seq)? {
             host.say(&note);
         }
-        let sealing = Sealing::open(data, options, host, &mut pen)?;
+        let sealing = Sealing::open(data, &options.keeping, host, &mut pen)?;
         let known: HashSet<ShapeId> = pen.log.shapes().map(|(id, _)| id).collect();
         let old_fast = old_fast(&index, &known);
         let follower = Follower::start(index, LogReader::open(data.root()))?;
@@ -237,7 +235,7 @@ struct Sealing {
 impl Sealing {
     fn open(
         data: &DataDir,
-        options: &Options,
+        keeping: &Keeping,
         host: &dyn Host,
         pen: &mut Pen,
     ) -> Result<Sealing, WriterError> {
@@ -245,7 +243,7 @@ impl Sealing {
             let volume = host.volume(data.root())?;
             Sealer::open(Arc::new(RealDisk), volume, pen.log.layout().clone())
         };
-        let (sealer, trouble) = match options.keeping.seal.then(open) {
+        let (sealer, trouble) = match keeping.seal.then(open) {
             None => (None, None),
             Some(Ok((sealer, _))) => (Some(sealer), None),
             Some(Err(error)) => (None, Some(error)),
@@ -256,8 +254,8 @@ impl Sealing {
             sealer,
             since: Since::read(pen.reader(), newest.map_or(0, |block| block.size))?,
             data: data.clone(),
-            cap: options.keeping.disk_cap,
-            keep: options.keeping.keep,
+            cap: keeping.disk_cap,
+            keep: keeping.keep,
             clock: host.clock(),
             segment: pen.log.segment(),
             trouble,
@@ -281,17 +279,7 @@ impl Sealing {
 
     /// Seals what was imported. Without a block the log is as good as ever: it is told, no more.
     fn end(&mut self, pen: &mut Pen, host: &dyn Host) {
-        let facts = SealFacts {
-            t2_ready_size: pen.ready_size(),
-            events: &self.since.events,
-            lost: self.since.lost,
-            reason: Reason::Stop,
-            waited_ms: 0,
-            time: Timestamp(self.clock.wall_ns()),
-        };
-        if let Some(sealer) = &mut self.sealer
-            && let Err(error) = sealer.seal(&mut pen.log, &facts)
-        {
+        if let Err(error) = self.seal(pen, Reason::Stop) {
             self.trouble.get_or_insert(error);
         }
         self.tend(pen);
@@ -299,6 +287,52 @@ impl Sealing {
             host.say(&format!("no block was sealed: {error}"));
         }
     }
+
+    fn seal(&mut self, pen: &mut Pen, reason: Reason) -> Result<Option<Block>, BlockError> {
+        let facts = SealFacts {
+            t2_ready_size: pen.ready_size(),
+            events: &self.since.events,
+            lost: self.since.lost,
+            reason,
+            waited_ms: 0,
+            time: Timestamp(self.clock.wall_ns()),
+        };
+        match &mut self.sealer {
+            Some(sealer) => sealer.seal(&mut pen.log, &facts),
+            None => Ok(None),
+        }
+    }
+}
+
+/// How the log is opened here.
+fn log_config(keeping: &Keeping, host: &dyn Host, command: &str) -> LogConfig {
+    LogConfig {
+        log_id: host.random_id(),
+        identity: keeping.identity(),
+        key_seed: host.random_seed(),
+        program: PROGRAM.to_owned(),
+        holder: format!("ghostbridge {command}, pid {}", std::process::id()),
+        ..LogConfig::default()
+    }
+}
+
+/// Seals the log of `data` into a block; none where nothing is new.
+pub(crate) fn seal(
+    data: &DataDir,
+    keeping: &Keeping,
+    host: &dyn Host,
+) -> Result<Option<Block>, WriterError> {
+    let config = log_config(keeping, host, "block seal");
+    let profile = ghost_embed::Profile::default();
+    let (mut pen, _) = Pen::open(Arc::new(RealDisk), data, config, profile, host.clock())?;
+    let wanted = Keeping { seal: true, ..keeping.clone() };
+    let mut sealing = Sealing::open(data, &wanted, host, &mut pen)?;
+    if let Some(error) = sealing.trouble.take() {
+        return Err(error.into());
+    }
+    let block = sealing.seal(&mut pen, Reason::Asked)?;
+    sealing.tend(&mut pen);
+    sealing.trouble.map_or(Ok(block), |error| Err(error.into()))
 }
 
 /// Shapes of the index that have only their fast vector and that `known` does not hold.

@@ -14,7 +14,7 @@ use ghost_index::{
 use jiff::Zoned;
 
 use crate::error::QueryError;
-use crate::filter::{Key, Mode, Part, below_ip as below_ip_clause, packets};
+use crate::filter::{Key, Mode, Part, below_ip as below_ip_clause, no_flows};
 use crate::limits;
 use crate::tags::Tags;
 use crate::understand::{Understanding, understand};
@@ -185,7 +185,7 @@ pub fn list(words: &str, ask: &Ask<'_>, sources: &Sources<'_>) -> Result<Answer,
     let mut understanding = understand(words, ask.now, ask.tags)?;
     understanding.parts.extend(ask.also.iter().cloned());
     let any_kind = understanding.parts.iter().any(|part| part.filter.key == Key::Event);
-    let without = if any_kind { Vec::new() } else { vec![Clause::Not(Box::new(packets()))] };
+    let without = if any_kind { Vec::new() } else { vec![Clause::Not(Box::new(no_flows()))] };
     run(understanding, ask, sources, None, without)
 }
 

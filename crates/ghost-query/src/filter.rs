@@ -67,7 +67,7 @@ keys! {
     Tunnel "tunnel" [] 0.9 "what it encapsulates by: `tunnel:vxlan`, `tunnel:*`";
     Is "is" [] 1.0 "`vlan`, `fragmented`, `malformed`, `tunnelled`, `ipv4`, `ipv6`";
     Word "word" [] 0.35 "a word of its names";
-    Event "kind" ["event_type" "granularity"] 1.0 "what the event is of: `flow`, `packet` (the packets of a flow's minute), `flood`";
+    Event "kind" ["event_type" "granularity"] 1.0 "what the event is of: `flow`, `packet` (the packets of a flow's minute), `flood`, `change` (of an interface, a bridge, a port)";
     Bytes "bytes" ["size"] 0.5 "both sides' bytes: `bytes:>1MB`, `bytes:1kB..5kB`";
     BytesOut "bytes_out" ["bytes_toserver" "up"] 0.5 "bytes sent by the opener";
     BytesIn "bytes_in" ["bytes_toclient" "down"] 0.5 "bytes sent back";
@@ -385,7 +385,9 @@ impl Filter {
             Key::Is => is(value).ok_or_else(|| {
                 self.bad(value, "vlan, fragmented, malformed, tunnelled, ipv4 or ipv6")
             }),
-            Key::Event => event(value).ok_or_else(|| self.bad(value, "flow, packet or flood")),
+            Key::Event => {
+                event(value).ok_or_else(|| self.bad(value, "flow, packet, flood or change"))
+            }
             Key::Bytes => self.number(value, Measure::Bytes, units::bytes),
             Key::BytesOut => self.number(value, Measure::BytesToServer, units::bytes),
             Key::BytesIn => self.number(value, Measure::BytesToClient, units::bytes),
@@ -548,14 +550,18 @@ fn event(value: &str) -> Option<Clause> {
     Some(match value.to_ascii_lowercase().as_str() {
         "packet" => has("packet"),
         "flood" => has("flood"),
-        "flow" => Clause::Not(Box::new(Clause::Any(vec![has("packet"), has("flood")]))),
+        "change" => has("change"),
+        "flow" => {
+            Clause::Not(Box::new(Clause::Any(vec![has("packet"), has("flood"), has("change")])))
+        }
         _ => return None,
     })
 }
 
-/// Points of packets, which a list of flows leaves out.
-pub(crate) fn packets() -> Clause {
-    Clause::Has(Term::text(Kind::Event, "packet"))
+/// Points of packets and events of elements, which a list of flows leaves out.
+pub(crate) fn no_flows() -> Clause {
+    let has = |name| Clause::Has(Term::text(Kind::Event, name));
+    Clause::Any(vec![has("packet"), has("change")])
 }
 
 fn is(value: &str) -> Option<Clause> {

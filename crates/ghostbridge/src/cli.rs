@@ -7,11 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::render::Output;
 
+mod blocks;
 mod log;
 
+pub(crate) use blocks::{BlockCommand, ElementCommand, Init, ListFormat};
 pub(crate) use log::{CheckProof, Consistency, KeyCommand, LogCommand, Prove, Verify};
-
-
 
 /// The network bridge that remembers: enable it, ask in plain words.
 #[derive(Debug, Parser)]
@@ -89,6 +89,8 @@ pub(crate) enum Precision {
 pub(crate) enum Command {
     /// Remember what passes the bridges of this host, until told to stop
     Run(Run),
+    /// Make a place for log and blocks: subvolumes on btrfs, or a btrfs image
+    Init(Init),
     /// Remove every trace of ours from the kernel and from Open vSwitch
     Detach(Detach),
     /// Show the configuration, or an example of one
@@ -114,6 +116,12 @@ pub(crate) enum Command {
     /// Show, replace or back up the key that signs the log
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Seal the log into blocks, list them, compare them, make one the log again
+    #[command(subcommand)]
+    Block(BlockCommand),
+    /// Show what became of interfaces, bridges and ports
+    #[command(subcommand)]
+    Element(ElementCommand),
     /// Rebuild the index from the log, or tell how it is
     #[command(subcommand)]
     Index(IndexCommand),
@@ -343,6 +351,9 @@ pub(crate) struct Query {
     /// Ask every line of this file: id<TAB>words
     #[arg(long, value_name = "FILE", conflicts_with = "words")]
     pub(crate) batch: Option<PathBuf>,
+    /// As of this block: its lines alone, meaning as it was computed then
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) as_of: Option<String>,
     /// How to print
     #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
     pub(crate) output: Output,

@@ -105,6 +105,7 @@ impl Question {
             hits: self.limit,
             now: self.now.clone(),
             tags: self.tags.clone().map(Tags::new),
+            as_of: None,
         }
     }
 }

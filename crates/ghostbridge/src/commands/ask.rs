@@ -17,7 +17,10 @@ use crate::render::{Hit, Layout, Output, Renderer, safe_text};
 
 /// `query`.
 pub(crate) fn query(place: &Place, asked: Query) -> Result<Done, Failed> {
-    let mut memory = Memory::open(place)?;
+    let mut memory = match &asked.as_of {
+        None => Memory::open(place)?,
+        Some(block) => Memory::as_of(place, block)?,
+    };
     let layout = Layout::of_stdout(asked.output, true);
     if let Some(file) = &asked.batch {
         return batch(&mut memory, place, file, &asked, layout);

@@ -154,6 +154,44 @@ impl Host for Program {
     }
 }
 
+/// Who writes the log for a moment, and reads no capture.
+pub(crate) struct Offline {
+    random_id: [u8; 16],
+    random_seed: [u8; 32],
+}
+
+impl Offline {
+    pub(crate) fn new() -> Result<Offline, Failed> {
+        Ok(Offline { random_id: host::random()?, random_seed: host::random()? })
+    }
+}
+
+impl Host for Offline {
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(RealClock)
+    }
+
+    fn random_id(&self) -> [u8; 16] {
+        self.random_id
+    }
+
+    fn random_seed(&self) -> [u8; 32] {
+        self.random_seed
+    }
+
+    fn stop_wanted(&self) -> bool {
+        false
+    }
+
+    fn progress(&self, _read: u64, _total: Option<u64>) {}
+
+    fn file_done(&self, _report: &FileReport) {}
+
+    fn say(&self, words: &str) {
+        say(format_args!("note: {}", safe(words)));
+    }
+}
+
 fn bar() -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bytes}/{total_bytes} {wide_bar} {bytes_per_sec} {eta}");

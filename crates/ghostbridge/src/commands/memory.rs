@@ -63,6 +63,13 @@ impl Memory {
         }
     }
 
+    /// What was remembered when a block was sealed: the files, with a daemon or without.
+    pub(crate) fn as_of(place: &Place, block: &str) -> Result<Memory, Failed> {
+        let mut store = open_files(place)?;
+        store.as_of(&place.data_with_log()?, block).map_err(failed)?;
+        Ok(Memory::Files(Box::new(store)))
+    }
+
     /// Asks one question.
     pub(crate) fn ask(&mut self, question: &Question) -> Result<Reply<'_>, NoAnswer> {
         match self {

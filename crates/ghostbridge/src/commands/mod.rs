@@ -2,13 +2,16 @@
 
 mod ask;
 mod attach_helper;
+mod block;
 mod block_helper;
 mod config;
 mod detach;
 mod doctor;
+mod element;
 mod follow;
 mod import;
 mod index;
+mod init;
 mod key;
 mod log;
 mod manual;
@@ -36,6 +39,9 @@ pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
         Command::Similar(asked) => ask::similar(place, asked),
         Command::Log(asked) => log::run(place, asked),
         Command::Key(asked) => key::run(place, asked),
+        Command::Init(asked) => init::run(place, &asked),
+        Command::Block(asked) => block::run(place, asked),
+        Command::Element(asked) => element::run(place, asked),
         Command::Index(IndexCommand::Rebuild { from }) => index::rebuild(place, from),
         Command::Index(IndexCommand::Status { output }) => index::status(place, output),
         Command::RebuildVectorIndex { file } => index::rebuild(place, Some(file)),

@@ -50,6 +50,27 @@ impl Row {
         self.get("event_type").is_some_and(|kind| kind == "packet")
     }
 
+    /// Whether it tells of an element, and not of traffic.
+    pub(super) fn is_change(&self) -> bool {
+        self.get("event_type").is_some_and(|kind| kind == "change")
+    }
+
+    /// `bridge:br0 down: up true -> false`.
+    fn change(&self) -> String {
+        let mut out =
+            format!("{} {}", self.text("ghost.element.id"), self.text("ghost.change.action"));
+        let fields = self.list("ghost.change.changed");
+        for (at, field) in fields.iter().enumerate() {
+            let side = |side: &str| {
+                let facts = self.get("ghost.change").and_then(|change| change.get(side));
+                facts.and_then(|facts| facts.get(field)).map_or_else(|| "-".to_owned(), plain)
+            };
+            out += if at == 0 { ": " } else { ", " };
+            out += &format!("{field} {} -> {}", side("before"), side("after"));
+        }
+        out
+    }
+
     /// Whether a packet went back to the side that opened the flow.
     pub(super) fn is_answer(&self) -> bool {
         self.is_packet() && self.get("direction").is_some_and(|way| way == "to_client")
@@ -89,11 +110,19 @@ impl Row {
 
     /// When it began: a packet at its only moment.
     pub(super) fn start(&self) -> String {
-        if self.is_packet() { self.text("timestamp") } else { self.text("flow.start") }
+        if self.is_packet() || self.is_change() {
+            self.text("timestamp")
+        } else {
+            self.text("flow.start")
+        }
     }
 
     pub(super) fn end(&self) -> String {
-        if self.is_packet() { self.text("timestamp") } else { self.text("flow.end") }
+        if self.is_packet() || self.is_change() {
+            self.text("timestamp")
+        } else {
+            self.text("flow.end")
+        }
     }
 
     /// What a table says of it beside its numbers: of a flood how many flows it stands for, of a
@@ -101,6 +130,9 @@ impl Row {
     pub(super) fn summary(&self) -> String {
         if self.get("ghost.folded").is_some() {
             return self.flood();
+        }
+        if self.is_change() {
+            return self.change();
         }
         if !self.is_packet() {
             return self.name();

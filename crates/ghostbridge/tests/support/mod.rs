@@ -7,6 +7,7 @@
 
 pub(crate) mod live;
 pub(crate) mod pcap;
+pub(crate) mod served;
 
 use std::ffi::OsStr;
 use std::fs;
