@@ -34,7 +34,7 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     pub(crate) fn new(file: Box<dyn File>, offset: u64) -> Scanner {
-        Scanner { file, block: vec![0; READ_BYTES], start: 0, end: 0, offset, last: 0 }
+        Scanner { file, block: Vec::new(), start: 0, end: 0, offset, last: 0 }
     }
 
     /// Where the next piece begins.
@@ -85,6 +85,12 @@ impl Scanner {
         self.start = 0;
         self.last = 0;
         let at = self.offset + self.end as u64;
+        // No more room than the file has bytes: most files are short.
+        let left = usize::try_from(self.file.len()?.saturating_sub(at)).unwrap_or(READ_BYTES);
+        let wanted = self.end.saturating_add(left).saturating_add(1).min(READ_BYTES);
+        if self.block.len() < wanted {
+            self.block.resize(wanted, 0);
+        }
         let n = self.file.read_full_at(&mut self.block[self.end..], at)?;
         self.end += n;
         Ok(n)
