@@ -1,12 +1,15 @@
 //! The end of a history: everything verifies, and nothing verifies any more that was altered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ghost_event::Digest;
 use ghost_event::line::close;
 use ghost_log::proof::{check_consistency, check_inclusion, consistency, inclusion, leaf};
-use ghost_log::{Layout, LogError, TreeReader, VerifyOptions, verify_at};
+use ghost_log::{
+    Layout, LogError, LogReader, TreeReader, VerifyOptions, verify_at, verify_element,
+};
 use ghost_world::{Disk, SimDisk};
 
 use super::history::{DATA, History};
@@ -26,8 +29,25 @@ pub fn end(history: &mut History, size: u64) -> Told {
     hold!(verdict.ok(), "the untouched log does not verify: {verdict}");
     hold!(verdict.head.seq == size, "{size} lines, and verification ends at {}", verdict.head.seq);
     proofs(history, &disk, &layout, size)?;
+    elements(history, &disk, &layout)?;
     for _ in 0..2 {
         forgery(history, &layout, &options)?;
+    }
+    Ok(())
+}
+
+/// The chain of every element that was ever told verifies, to the height that it has.
+fn elements(history: &History, disk: &Arc<dyn Disk>, layout: &Layout) -> Told {
+    let reader = LogReader::at(disk.clone(), layout.clone());
+    let mut newest = BTreeMap::new();
+    for (seq, (id, height)) in &history.known.links {
+        newest.insert(id, (*seq, *height));
+    }
+    for (id, (seq, height)) in newest {
+        let verdict = verify_element(&reader, id).map_err(|e| e.to_string())?;
+        hold!(verdict.ok(), "the chain of {id} does not verify: {:?}", verdict.damage);
+        let head = verdict.head.map(|head| (head.seq, head.height));
+        hold!(head == Some((seq, height)), "the chain of {id} ends at {head:?}, not {height}");
     }
     Ok(())
 }

@@ -115,6 +115,8 @@ pub struct History {
     maybe: BTreeMap<String, u64>,
     /// Blocks of a history that was given up when the log was put back.
     fenced: BTreeSet<String>,
+    /// Lines that were in the newest block when it was there.
+    sealed: u64,
     /// Every name that was ever given, by its number.
     numbers: BTreeMap<u64, String>,
     events: u64,
@@ -147,6 +149,7 @@ impl History {
             blocks: BTreeMap::new(),
             maybe: BTreeMap::new(),
             fenced: BTreeSet::new(),
+            sealed: 0,
             numbers: BTreeMap::new(),
             events: 0,
             faulty: false,
@@ -388,6 +391,7 @@ impl History {
                 self.blocks.insert(name, size.unwrap_or(0));
             }
         }
+        self.sealed = self.newest_block();
         Ok(())
     }
 
@@ -405,7 +409,8 @@ impl History {
             self.known.keys.iter().any(|key| signed.signed_by(key)),
             "the checkpoint of {name} is signed by no key of this log"
         );
-        let inside = read_lines(&self.disk, &layout);
+        let inside = self.known.files.lines(&self.disk, &layout);
+        let fenced = self.fenced.contains(name);
         let last = inside.last().map_or(0, |line| line.seq);
         hold!(
             last >= checkpoint.size,
@@ -416,6 +421,12 @@ impl History {
         for line in &inside {
             hold!(line.seq == expected, "{name} has line {} after {}", line.seq, expected - 1);
             expected += 1;
+            let at = usize::try_from(line.seq - 1).unwrap_or(usize::MAX);
+            hold!(
+                fenced || line.seq > checkpoint.size || self.known.leaves.get(at) == Some(&line.leaf),
+                "line {} of {name} is not the log's",
+                line.seq
+            );
         }
         Ok(checkpoint.size)
     }
@@ -585,7 +596,6 @@ impl History {
     /// Seals and tends as the writer does.
     fn seal(&mut self, life: &mut Life) -> Told<Done> {
         self.say("seal");
-        let size_before = self.blocks.values().max().copied().unwrap_or(0);
         let facts = SealFacts {
             t2_ready_size: 0,
             events: &life.counts,
@@ -600,8 +610,8 @@ impl History {
                 self.known.ack(life.log.durable())?;
                 let all = self.known.check(&self.disk, Path::new(DATA))?;
                 let first = all.first().map_or(1, |line| line.seq);
-                let news = self.known.news.range(size_before + 1..).count();
-                let left = self.known.news.range(first.max(size_before + 1)..).count();
+                let news = self.known.news.range(self.newest_block() + 1..).count();
+                let left = self.known.news.range(first.max(self.sealed + 1)..).count();
                 match block {
                     None => hold!(left == 0, "{left} new lines and no block"),
                     Some(block) => {
@@ -632,7 +642,13 @@ impl History {
         );
         self.number(&name)?;
         self.blocks.insert(name, size);
+        self.sealed = size;
         Ok(())
+    }
+
+    /// The newest block of this history that is there.
+    fn newest_block(&self) -> u64 {
+        self.blocks.values().max().copied().unwrap_or(0)
     }
 
     /// A number belongs to one block for ever.
@@ -773,6 +789,21 @@ impl History {
         self.tally.power_cuts += 1;
         self.known.look(&self.disk, Path::new(DATA))?;
         let next = self.disk.crash(self.random.number());
+        if std::env::var_os("GHOST_LOOK").is_some() {
+            let lines = read_lines(&next, &Self::layout());
+            let last = lines.last().map_or(0, |l| l.seq);
+            let head = next
+                .bytes(&Self::layout().head())
+                .map(|b| String::from_utf8_lossy(&b).into_owned());
+            self.say(format!("acked {:?} last {last} head {head:?}", self.known.acked));
+            self.say(format!(
+                "files {:?}",
+                next.tree(Path::new(DATA))
+                    .iter()
+                    .map(|(p, b)| format!("{} {}", p.display(), b.len()))
+                    .collect::<Vec<_>>()
+            ));
+        }
         self.say("power is back");
         self.disk = next;
         self.full = false;

@@ -3,8 +3,9 @@
 //! Everything here is worked out from the bytes on the disk and from what calls answered, with a
 //! tree and a chain of its own; nothing is asked of the log that it could answer wrongly twice.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ghost_event::line::Tail;
 use ghost_event::{Digest, Seq};
@@ -45,6 +46,11 @@ pub struct Known {
     pub published: Vec<Published>,
     pub epochs: BTreeSet<u64>,
     pub keys: Vec<VerifyingKey>,
+    pub files: Files,
+    /// Leaves of lines that were looked into already.
+    looked: Vec<Digest>,
+    /// Lines that begin an epoch.
+    begun: BTreeMap<Seq, u64>,
     /// The lines of elements' chains, with element and height.
     pub links: BTreeMap<Seq, (String, u64)>,
     /// Lines that are more than the log telling of itself.
@@ -125,15 +131,15 @@ impl Known {
         {
             self.publish(text)?;
         }
-        for line in read_lines(disk, &Layout::new(data)) {
+        for line in self.files.lines(disk, &Layout::new(data)) {
             self.epochs.extend(epoch_of(&line.bytes));
         }
         Ok(())
     }
 
     /// Compares the log on a disk that was just opened, or is open and idle, with all that is known.
-    pub fn check(&mut self, disk: &SimDisk, data: &Path) -> Told<Vec<Line>> {
-        let lines = read_lines(disk, &Layout::new(data));
+    pub fn check(&mut self, disk: &SimDisk, data: &Path) -> Told<Vec<Arc<Line>>> {
+        let lines = self.files.lines(disk, &Layout::new(data));
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
             return Err("the log has no line".to_owned());
         };
@@ -152,6 +158,7 @@ impl Known {
             self.leaves.resize(before - 1, Digest::ZERO);
             self.leaves.push(tail.prev);
             self.links.clear();
+            self.looked.clear();
         }
         let acked = usize::try_from(self.acked.seq).unwrap_or(usize::MAX);
         for line in &lines {
@@ -182,66 +189,65 @@ impl Known {
             self.acked.leaf
         );
         self.check_events(&lines)?;
-        self.check_epochs(&lines)?;
-        self.check_elements(&lines)?;
+        for line in &lines {
+            let at = usize::try_from(line.seq - 1).unwrap_or(usize::MAX);
+            if self.looked.get(at) != Some(&line.leaf) {
+                self.forget_from(line.seq);
+                self.look_into(line)?;
+                self.looked.resize(at, Digest::ZERO);
+                self.looked.push(line.leaf);
+            }
+        }
         self.check_published(last.seq)?;
         Ok(lines)
     }
 
-    fn check_events(&mut self, lines: &[Line]) -> Told {
+    fn check_events(&mut self, lines: &[Arc<Line>]) -> Told {
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return Ok(()) };
         for (seq, body) in self.taken.range(first.seq..=last.seq) {
             let line = &lines[usize::try_from(seq - first.seq).unwrap_or(0)];
             hold!(line.bytes.starts_with(body), "line {seq} is not the event that was taken in");
         }
-        for line in lines {
-            if let Some(event) = event_of(&line.bytes) {
-                hold!(
-                    !self.refused.contains(&event),
-                    "event {event} was said not to be in the log, and is line {}",
-                    line.seq
-                );
-            }
-        }
         Ok(())
     }
 
-    fn check_epochs(&mut self, lines: &[Line]) -> Told {
-        let mut newest = 0;
-        for line in lines {
-            if let Some(epoch) = epoch_of(&line.bytes) {
-                hold!(epoch > newest, "epoch {epoch} comes after epoch {newest}");
-                newest = epoch;
-            }
-        }
-        Ok(())
+    /// Lines from `seq` on are others now.
+    fn forget_from(&mut self, seq: Seq) {
+        drop(self.links.split_off(&seq));
+        drop(self.news.split_off(&seq));
+        drop(self.begun.split_off(&seq));
+        self.looked.truncate(usize::try_from(seq - 1).unwrap_or(usize::MAX));
     }
 
-    fn check_elements(&mut self, lines: &[Line]) -> Told {
-        let Some(first) = lines.first() else { return Ok(()) };
-        self.links.retain(|seq, _| *seq < first.seq);
-        self.news.retain(|seq| *seq < first.seq);
-        let mut chains: BTreeMap<String, (Seq, u64)> = BTreeMap::new();
-        for (seq, (id, height)) in &self.links {
-            chains.insert(id.clone(), (*seq, *height));
-        }
-        for line in lines {
-            if is_news(&line.bytes) {
-                self.news.insert(line.seq);
-            }
-            let Some((id, height, prev)) = element_of(&line.bytes)? else { continue };
-            let (before, below) = chains.get(&id).copied().unwrap_or_default();
-            let at = usize::try_from(before).unwrap_or(usize::MAX).checked_sub(1);
-            let leaf = at.and_then(|at| self.leaves.get(at)).copied().unwrap_or(Digest::ZERO);
-            let unseen = self.blind && before == 0 && first.seq > 1;
+    /// What one line says, after all that was said before it.
+    fn look_into(&mut self, line: &Line) -> Told {
+        if let Some(event) = event_of(&line.bytes) {
             hold!(
-                unseen || (height == below + 1 && prev == leaf),
-                "line {} of {id} says height {height}; line {before} of it had height {below}",
+                !self.refused.contains(&event),
+                "event {event} was said not to be in the log, and is line {}",
                 line.seq
             );
-            chains.insert(id.clone(), (line.seq, height));
-            self.links.insert(line.seq, (id, height));
         }
+        if is_news(&line.bytes) {
+            self.news.insert(line.seq);
+        }
+        if let Some(epoch) = epoch_of(&line.bytes) {
+            let before = self.begun.values().next_back().copied().unwrap_or(0);
+            hold!(epoch > before, "epoch {epoch} comes after epoch {before}");
+            self.begun.insert(line.seq, epoch);
+        }
+        let Some((id, height, prev)) = element_of(&line.bytes)? else { return Ok(()) };
+        let newest = self.links.iter().rev().find(|(_, (other, _))| *other == id);
+        let (before, below) = newest.map_or((0, 0), |(seq, (_, height))| (*seq, *height));
+        let at = usize::try_from(before).unwrap_or(usize::MAX).checked_sub(1);
+        let leaf = at.and_then(|at| self.leaves.get(at)).copied().unwrap_or(Digest::ZERO);
+        let unseen = self.blind && before == 0;
+        hold!(
+            unseen || (height == below + 1 && prev == leaf),
+            "line {} of {id} says height {height}; line {before} of it had height {below}",
+            line.seq
+        );
+        self.links.insert(line.seq, (id, height));
         Ok(())
     }
 
@@ -307,22 +313,47 @@ impl Known {
         for p in self.published.iter_mut().filter(|p| p.signed.checkpoint.size > size) {
             p.fenced = true;
         }
-        self.links.retain(|seq, _| *seq <= size);
-        self.news.retain(|seq| *seq <= size);
+        self.forget_from(size + 1);
     }
 }
 
-/// Every whole line of a log, oldest first, read from the disk's own bytes.
-pub fn read_lines(disk: &SimDisk, layout: &Layout) -> Vec<Line> {
-    let mut files: Vec<_> = disk.tree(&layout.segments()).into_iter().map(|(_, b)| b).collect();
-    files.extend(disk.bytes(&layout.active()));
-    let whole = files.iter().flat_map(|bytes| bytes.split_inclusive(|b| *b == b'\n'));
-    let ended = whole.filter(|line| line.ends_with(b"\n"));
-    let told = ended.filter_map(|line| {
-        let tail = Tail::of(line)?;
-        Some(Line { seq: tail.seq, bytes: line.to_vec(), leaf: leaf(line) })
-    });
-    told.collect()
+/// Files that were read before, with their lines: they are read again only where they differ.
+#[derive(Debug, Clone, Default)]
+pub struct Files(HashMap<PathBuf, (Vec<u8>, Vec<Arc<Line>>)>);
+
+impl Files {
+    /// Every whole line of a log, oldest first, read from the disk's own bytes.
+    pub fn lines(&mut self, disk: &SimDisk, layout: &Layout) -> Vec<Arc<Line>> {
+        let mut files = disk.tree(&layout.segments());
+        files.extend(disk.bytes(&layout.active()).map(|bytes| (layout.active(), bytes)));
+        let mut all = Vec::new();
+        for (path, bytes) in files {
+            let (old, lines) = self.0.entry(path).or_default();
+            if !bytes.starts_with(old) {
+                lines.clear();
+                old.clear();
+            }
+            let mut whole = old.len();
+            for line in bytes[whole..].split_inclusive(|b| *b == b'\n') {
+                if !line.ends_with(b"\n") {
+                    break;
+                }
+                whole += line.len();
+                if let Some(tail) = Tail::of(line) {
+                    let leaf = leaf(line);
+                    lines.push(Arc::new(Line { seq: tail.seq, bytes: line.to_vec(), leaf }));
+                }
+            }
+            old.extend_from_slice(&bytes[old.len()..whole]);
+            all.extend_from_slice(lines);
+        }
+        all
+    }
+}
+
+/// Every whole line of a log, oldest first.
+pub fn read_lines(disk: &SimDisk, layout: &Layout) -> Vec<Arc<Line>> {
+    Files::default().lines(disk, layout)
 }
 
 /// What follows `key` in a line.
