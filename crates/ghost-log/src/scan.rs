@@ -7,6 +7,9 @@ use ghost_world::File;
 
 use crate::limits::READ_BYTES;
 
+/// Read at a time from the end of a file.
+const TAIL_WINDOW_BYTES: u64 = 256 << 10;
+
 /// What stands next in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
@@ -142,6 +145,27 @@ pub(crate) fn end_of_lines(file: &dyn File, len: u64) -> io::Result<Option<u64>>
     }
 }
 
+/// Where the last but `lines` line of a file of `len` bytes ends that ends with a line: the start of
+/// its last `lines` lines. `None` where there are not as many.
+pub(crate) fn start_of_last(file: &dyn File, len: u64, lines: u64) -> io::Result<Option<u64>> {
+    // The newline that ends the line before them is one more.
+    let mut wanted = lines + 1;
+    let mut end = len;
+    while end > 0 {
+        let from = end.saturating_sub(TAIL_WINDOW_BYTES);
+        let mut bytes = vec![0; usize::try_from(end - from).unwrap_or(0)];
+        let n = file.read_full_at(&mut bytes, from)?;
+        for at in memchr::memrchr_iter(b'\n', &bytes[..n]) {
+            wanted -= 1;
+            if wanted == 0 {
+                return Ok(Some(from + at as u64 + 1));
+            }
+        }
+        end = from;
+    }
+    Ok((wanted == 1).then_some(0))
+}
+
 /// The last whole line of a file of `len` bytes that ends with one, and where it begins.
 pub(crate) fn last_line(file: &dyn File, len: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
     let mut window = 4096_u64;
@@ -232,6 +256,23 @@ mod tests {
             }
         }
         assert_eq!(long, 3 * READ_BYTES + 1);
+    }
+
+    #[test]
+    fn the_last_lines_are_found_from_the_end() {
+        let lines: Vec<Vec<u8>> =
+            (0..900_usize).map(|i| [vec![b'x'; i * i % 1999], b"\n".to_vec()].concat()).collect();
+        let bytes = lines.concat();
+        assert!(bytes.len() as u64 > 2 * TAIL_WINDOW_BYTES);
+        let file = file(&bytes);
+        let len = bytes.len() as u64;
+        let mut start = len;
+        assert_eq!(start_of_last(&*file, len, 0).unwrap(), Some(len));
+        for (n, line) in lines.iter().rev().enumerate() {
+            start -= line.len() as u64;
+            assert_eq!(start_of_last(&*file, len, n as u64 + 1).unwrap(), Some(start), "{n}");
+        }
+        assert_eq!(start_of_last(&*file, len, 901).unwrap(), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::proof::{self, Nodes};
 use crate::put;
 use crate::reader::{Lines, LogReader};
 use crate::recover::sealed;
-use crate::scan::{Piece, Scanner};
+use crate::scan::{self, Piece, Scanner};
 
 /// Reads nodes of a log's tree.
 #[derive(Debug)]
@@ -234,26 +234,41 @@ impl TreeReader {
     /// Lines from number `seq` on, found by a map of its segment.
     fn lines_from(&mut self, seq: Seq) -> Result<Lines, LogError> {
         let sealed = sealed(&*self.disk, &self.layout)?;
-        let in_sealed = match sealed.iter().rposition(|first| *first <= seq) {
-            Some(at) if at + 1 < sealed.len() => Some(sealed[at]),
-            // The newest sealed one ends where the active one begins.
-            Some(at) => match self.lines.active_first()? {
-                Some(active) if active <= seq => Some(active),
-                _ => Some(sealed[at]),
+        // The segment, and where the next one begins.
+        let active = self.lines.active_first()?;
+        let found = match sealed.iter().rposition(|first| *first <= seq) {
+            Some(at) if at + 1 < sealed.len() => Some((sealed[at], Some(sealed[at + 1]))),
+            Some(at) => match active {
+                Some(active) if active <= seq => Some((active, None)),
+                _ => Some((sealed[at], active)),
             },
-            None => self.lines.active_first()?.filter(|first| *first <= seq),
+            None => active.filter(|first| *first <= seq).map(|active| (active, None)),
         };
-        let Some(segment) = in_sealed else { return Err(self.gone(seq.saturating_sub(1))) };
+        let Some((segment, end)) = found else { return Err(self.gone(seq.saturating_sub(1))) };
         let mut map = match self.maps.iter().position(|map| map.segment == segment) {
             Some(at) => self.maps.remove(at).unwrap_or_else(|| Map::new(segment)),
             None => Map::new(segment),
         };
         if map.next <= seq {
+            // What retirement needs stands at the end of a segment: no need to read all of it.
+            if let Some(end) = end.filter(|end| end - seq <= WIDTH)
+                && let Some(offset) = self.from_end(segment, end - seq)?
+            {
+                return Ok(self.lines.lines_at(segment, offset, seq, seq));
+            }
             self.draw(&mut map, seq)?;
         }
         let (from, offset) = map.before(seq);
         keep(&mut self.maps, map, SEGMENTS_READ);
         Ok(self.lines.lines_at(segment, offset, from, seq))
+    }
+
+    /// Where the last `lines` lines of a sealed segment begin.
+    fn from_end(&self, segment: Seq, lines: u64) -> Result<Option<u64>, LogError> {
+        let path = self.layout.segment(segment);
+        let Some(file) = self.lines.segment_file(segment)? else { return Ok(None) };
+        let len = file.len().map_err(LogError::io("read", &path))?;
+        scan::start_of_last(&*file, len, lines).map_err(LogError::io("read", &path))
     }
 
     /// Draws a map on to line `to`.
