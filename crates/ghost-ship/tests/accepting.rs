@@ -405,3 +405,38 @@ fn what_lies_on_the_disk_is_taken_up_again() {
     again.keep_tail(step);
     assert_eq!(again, replica);
 }
+
+#[test]
+fn a_block_that_a_larger_checkpoint_outran_is_taken_by_proof_and_not_cosigned() {
+    let mut log = log_of(40);
+    let key = SigningKey::cosigner("replica", [7; 32]).unwrap();
+    let mut replica = met(&mut log);
+    block(&mut replica, &mut log, 1, 10, None).unwrap();
+    let witness = |replica: &mut Accepted, log: &mut MemLog, size| {
+        let from = replica.witnessed().unwrap().size;
+        let step = replica.witness(&log.checkpoint(size), &log.growth(from, size)).unwrap();
+        replica.keep_witnessed(&step);
+    };
+    let mut announced = begin(&mut log, 2, 20, Some((1, 10)), 10);
+    let Begun::Check(mut check) = replica.begin_block(&announced).unwrap() else { panic!() };
+    check.bytes(&log.raw(10, 20)).unwrap();
+    // While it comes, a larger checkpoint is cosigned: the proof is not the right one any more.
+    witness(&mut replica, &mut log, 30);
+    let leaf = |seq| log.leaf_at(seq);
+    assert_eq!(code(replica.end_block((*check).clone(), leaf, leaf)), Code::Proof);
+    announced.growth = log.growth(20, 30);
+    let Begun::Check(mut check) = replica.begin_block(&announced).unwrap() else { panic!() };
+    check.bytes(&log.raw(10, 20)).unwrap();
+    let leaf = |seq| log.leaf_at(seq);
+    let step = replica.end_block(*check, leaf, leaf).unwrap();
+    assert_eq!(step.cosign(&key, 1), None);
+    replica.keep_block(step);
+    assert_eq!((replica.witnessed().unwrap().size, replica.newest().unwrap().number), (30, 2));
+    // An older checkpoint of this history is no divergence; one of another is.
+    let growth = log.growth(25, 30);
+    assert_eq!(code(replica.witness(&log.checkpoint(25), &growth)), Code::Later);
+    assert_eq!(code(replica.witness(&log.checkpoint(20), &Growth::default())), Code::Later);
+    let mut other = log_of(3);
+    grow(&mut other, 30, 777);
+    assert_eq!(code(replica.witness(&other.checkpoint(25), &growth)), Code::Shrunk);
+}

@@ -2,6 +2,8 @@
 
 use ghost_event::Digest;
 use ghost_log::proof::Tree;
+use ghost_log::proof::checkpoint::SignedCheckpoint;
+use ghost_log::proof::key::SigningKey;
 
 use super::chain::Chain;
 use super::cut::{Cutter, TooLong};
@@ -26,6 +28,10 @@ pub struct BlockCheck {
     held: Place,
     milestones: Vec<(u64, Digest)>,
     cutter: Cutter,
+    /// The block's checkpoint, once a known key was found to have signed it.
+    signed: Option<SignedCheckpoint>,
+    /// What had been cosigned by then.
+    cosigned: Option<Witnessed>,
     /// What both sides signed, for a refusal.
     ours: String,
 }
@@ -38,6 +44,18 @@ pub struct BlockStep {
     chain: Chain,
     keys: Keys,
     note: String,
+    signed: SignedCheckpoint,
+    /// A larger checkpoint was cosigned before.
+    outrun: bool,
+}
+
+impl BlockStep {
+    /// The signature line for the other side, to be sent once the block was kept: what was kept is
+    /// what was witnessed. `time_s` is since 1970. None where a larger checkpoint was cosigned.
+    #[must_use]
+    pub fn cosign(&self, key: &SigningKey, time_s: u64) -> Option<String> {
+        (!self.outrun).then(|| self.signed.checkpoint.cosign(key, time_s))
+    }
 }
 
 /// What follows from a block that is kept.
@@ -87,9 +105,8 @@ impl Accepted {
             }
         };
         // Of a log of which nothing is known yet, the lines tell the keys first.
-        if !self.keys.all().is_empty() {
-            self.vouched(begin, &self.keys)?;
-        }
+        let known = !self.keys.all().is_empty();
+        let signed = if known { Some(self.vouched(begin, &self.keys)?) } else { None };
         let held = self.held();
         if held.size > 0 && chain.tree.size() > held.size {
             let words =
@@ -103,6 +120,8 @@ impl Accepted {
             held,
             milestones: self.milestones(),
             cutter: Cutter::default(),
+            signed,
+            cosigned: self.witnessed.clone(),
             ours,
             begin: begin.clone(),
         };
@@ -110,13 +129,14 @@ impl Accepted {
     }
 
     /// Whether a known key signed what the block says of itself, and it continues what was cosigned.
-    fn vouched(&self, begin: &BlockBegin, keys: &Keys) -> Result<(), Refusal> {
-        let signed = self.signed(&begin.note, keys)?.checkpoint;
-        if (signed.size, signed.root) != (begin.size, begin.root) {
+    fn vouched(&self, begin: &BlockBegin, keys: &Keys) -> Result<SignedCheckpoint, Refusal> {
+        let signed = self.signed(&begin.note, keys)?;
+        if (signed.checkpoint.size, signed.checkpoint.root) != (begin.size, begin.root) {
             let words = "the checkpoint is not of this block";
             return Err(self.refuse(Code::Altered, words, &begin.note));
         }
-        self.grown(&begin.growth, begin.size, begin.root, &begin.note)
+        self.grown(&begin.growth, begin.size, begin.root, &begin.note)?;
+        Ok(signed)
     }
 
     /// The block's lines are all here. `tail_leaf` and `block_leaf` answer of the tail that is held
@@ -136,7 +156,7 @@ impl Accepted {
         tail_leaf: impl FnOnce(u64) -> Option<Digest>,
         block_leaf: impl FnOnce(u64) -> Option<Digest>,
     ) -> Result<BlockStep, Refusal> {
-        let BlockCheck { begin, chain, keys, cutter, held: before, .. } = check;
+        let BlockCheck { begin, chain, keys, cutter, held: before, signed, cosigned, .. } = check;
         let refuse = |code, words: String| Err(self.refuse(code, words, &begin.note));
         let (size, root) = (chain.tree.size(), chain.tree.root());
         if !cutter.is_clean() || (size, root) != (begin.size, begin.root) {
@@ -144,7 +164,12 @@ impl Accepted {
                 format!("the lines of block {} are not those of its checkpoint", begin.number);
             return refuse(Code::Altered, words);
         }
-        self.vouched(&begin, &keys)?;
+        // Checked at the beginning, unless another checkpoint was cosigned meanwhile.
+        let signed = match signed {
+            Some(signed) if self.witnessed() == cosigned.as_ref() => signed,
+            _ => self.vouched(&begin, &keys)?,
+        };
+        let outrun = self.witnessed().is_some_and(|w| w.size > size);
         // Once more than at the beginning: the tail grew while the block came.
         let held = self.held();
         let told = if held.size == size { Some(held.leaf) } else { None };
@@ -159,12 +184,12 @@ impl Accepted {
             let words = format!("lines of epoch {} in a block of {}", chain.epoch, begin.epoch);
             return refuse(Code::Altered, words);
         }
-        Ok(BlockStep { number: begin.number, root, chain, keys, note: begin.note })
+        Ok(BlockStep { number: begin.number, root, chain, keys, note: begin.note, signed, outrun })
     }
 
     /// The block lies under its name: it is held, and may be acknowledged and cosigned.
     pub fn keep_block(&mut self, step: BlockStep) -> Settled {
-        let BlockStep { number, root, chain, keys, note } = step;
+        let BlockStep { number, root, chain, keys, note, .. } = step;
         let place = chain.place();
         if self.newest().is_none_or(|newest| newest.number < number) {
             let (epoch, tree) = (chain.epoch, chain.tree.clone());

@@ -55,6 +55,8 @@ pub(crate) struct Primary {
     pub(crate) notes: BTreeMap<u64, String>,
     pub(crate) peers: Vec<Peer>,
     pub(crate) appended: Vec<(u64, Priority)>,
+    /// Counts what concerns every replica's plan.
+    pub(crate) version: u64,
     sync_ns: Option<u64>,
     seal_ns: Option<u64>,
     pub(crate) cap: usize,
@@ -92,6 +94,7 @@ impl Primary {
             notes: BTreeMap::new(),
             peers: (0..peers).map(peer).collect(),
             appended: Vec::new(),
+            version: 0,
             sync_ns: None,
             seal_ns: None,
             cap,
@@ -114,6 +117,7 @@ impl Primary {
     }
 
     pub(crate) fn event(&mut self, prio: Priority, what: u64, bytes: usize, now_ns: u64) {
+        self.version += 1;
         let seq = self.log.event(prio, what, bytes);
         self.appended.push((now_ns, prio));
         self.waiting.event(seq, prio, now_ns);
@@ -134,6 +138,7 @@ impl Primary {
     pub(crate) fn tend(&mut self, now_ns: u64) {
         if self.sync_ns.is_some_and(|at| at <= now_ns) {
             self.sync_ns = None;
+            self.version += 1;
             self.durable = self.log.size();
         }
         if self.seal_ns.is_some_and(|at| at <= now_ns) {
@@ -143,6 +148,7 @@ impl Primary {
 
     pub(crate) fn seal(&mut self, _now_ns: u64) {
         self.seal_ns = None;
+        self.version += 1;
         self.durable = self.log.size();
         if self.blocks.last().is_some_and(|b| b.size == self.durable) {
             return;
@@ -164,6 +170,7 @@ impl Primary {
         let gone = self.blocks.iter().position(|b| !kept.blocks.contains(&b.number));
         if let Some(at) = gone {
             self.blocks.remove(at);
+            self.version += 1;
         }
         gone.is_some()
     }
@@ -194,6 +201,7 @@ impl Primary {
 
     fn restart(&mut self, now_ns: u64, random: &mut Random) {
         self.epoch += 1;
+        self.version += 1;
         let epoch = self.epoch;
         self.appended.truncate(usize::try_from(self.log.size()).unwrap());
         self.log.begin_epoch(epoch);
@@ -565,7 +573,9 @@ impl Primary {
                 self.delete_one();
             }
             Frame::Cosignature { size, line, .. } => {
-                let note = self.log.checkpoint(size);
+                let note = self.blocks.iter().rev().find(|b| b.size == size);
+                let note = note.and_then(|b| self.notes.get(&b.number).cloned());
+                let note = note.unwrap_or_else(|| self.log.checkpoint(size));
                 let signed = SignedCheckpoint::parse(format!("{note}{line}\n").as_bytes());
                 assert!(signed.is_ok());
                 self.peers[to].plan.cosigned(size);

@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) before: Option<super::log::MemLog>,
     /// Sizes that a backup was taken at, with the epoch then.
     backup: (u64, u64),
+    /// When each replica's turn is, and the version of everything that it knew then.
+    due: [(u64, u64); REPLICAS],
 }
 
 /// What a world showed, for those that ask whether anything happened at all.
@@ -119,6 +121,7 @@ impl World {
             breaks: faulty && random.one_in(2),
             before: None,
             backup: (2, 1),
+            due: [(0, 0); REPLICAS],
             clock,
             random,
         }
@@ -178,6 +181,9 @@ impl World {
     fn fail(&mut self, now: u64) {
         let mut due: Vec<_> =
             self.faults.extract_if(.., |(at, _)| *at <= now).map(|f| f.1).collect();
+        if !due.is_empty() {
+            self.primary.version += 1;
+        }
         for fault in due.drain(..) {
             match fault {
                 Fault::Cut(i) => self.primary.cut_link(i),
@@ -212,6 +218,7 @@ impl World {
     /// Nothing fails from now on.
     fn heal(&mut self) {
         self.faults.clear();
+        self.primary.version += 1;
         self.breaks = false;
         for i in 0..REPLICAS {
             self.primary.cut_link(i);
@@ -229,11 +236,17 @@ impl World {
         self.primary.tend(now);
         let mut next = self.primary.due_ns().unwrap_or(u64::MAX);
         for i in 0..REPLICAS {
+            let version = self.primary.version;
+            if now < self.due[i].0 && version == self.due[i].1 {
+                next = next.min(self.due[i].0);
+                continue;
+            }
             let (wanted, wake) = self.primary.step(i, now, &mut self.random);
-            next = next.min(wake.unwrap_or(u64::MAX));
+            // Replicas tell of their health by their own clock.
+            let mut due = wake.unwrap_or(u64::MAX).min(now + S);
             if wanted && !self.primary.is_connected(i) {
                 self.connect(i, now);
-                next = now;
+                due = now;
             }
             let random = &mut self.random;
             let breaks = self.breaks;
@@ -250,7 +263,9 @@ impl World {
                 self.primary.cut_link(i);
             }
             let wakes = [self.primary.link_wake_ns(i), self.nodes[i].wake_ns()];
-            next = wakes.into_iter().flatten().fold(next, u64::min);
+            due = wakes.into_iter().flatten().fold(due, u64::min);
+            self.due[i] = (due, version);
+            next = next.min(due);
         }
         next
     }
