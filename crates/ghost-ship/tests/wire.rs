@@ -116,8 +116,8 @@ fn open(speaker: Role) -> Session {
         [Preamble::OURS.bytes().to_vec(), Frame::Hello(Box::new(hello)).bytes(Level::NONE)];
     let bytes = greeting.concat();
     assert_eq!(session.push(&bytes), bytes.len());
-    assert_eq!(session.next(), Ok(Some(Incoming::Version(1))));
-    assert!(matches!(session.next(), Ok(Some(Incoming::Hello(_)))));
+    assert_eq!(session.read(), Ok(Some(Incoming::Version(1))));
+    assert!(matches!(session.read(), Ok(Some(Incoming::Hello(_)))));
     assert!(session.is_open());
     session
 }
@@ -135,7 +135,7 @@ fn hear(
         let took = session.push(&rest[..n]);
         rest = &rest[took..];
         loop {
-            match session.next() {
+            match session.read() {
                 Ok(Some(incoming)) => all.push(incoming),
                 Ok(None) => break,
                 Err(e) => return (all, Some(e)),
@@ -188,7 +188,7 @@ fn a_changed_byte_is_refused_or_read_as_another_whole_frame() {
         assert!(heard.len() <= 1);
         if error.is_some() {
             // After an error nothing more is read.
-            assert_eq!(session.next(), Ok(None));
+            assert_eq!(session.read(), Ok(None));
         }
     }
 }
@@ -253,7 +253,7 @@ fn mixed_versions_speak_the_common_one_or_say_clearly_that_there_is_none() {
     let meet = |ours: Preamble, theirs: Preamble| {
         let mut session = Session::speaking(Role::Primary, ours);
         let _ = session.push(&theirs.bytes());
-        session.next()
+        session.read()
     };
     let p = |oldest, newest| Preamble { newest, oldest };
     assert_eq!(meet(p(1, 3), p(1, 2)), Ok(Some(Incoming::Version(2))));

@@ -32,7 +32,7 @@ impl Reader {
         Reader::default()
     }
 
-    /// Takes in what finds room; the rest must be given again after [`next`](Self::next).
+    /// Takes in what finds room; the rest must be given again after the next was read.
     #[must_use]
     pub(super) fn push(&mut self, bytes: &[u8]) -> usize {
         if self.start > 0 {

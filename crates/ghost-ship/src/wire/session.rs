@@ -75,7 +75,7 @@ impl Session {
 
     /// The next thing that the other side said. An error ends the conversation: it is told to the
     /// other side as a refusal, and nothing more is read.
-    pub fn next(&mut self) -> Result<Option<Incoming>, WireError> {
+    pub fn read(&mut self) -> Result<Option<Incoming>, WireError> {
         if self.phase == Phase::Over {
             return Ok(None);
         }

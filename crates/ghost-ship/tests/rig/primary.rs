@@ -450,7 +450,7 @@ impl Primary {
     fn listen(&mut self, to: usize, now_ns: u64, random: &mut Random) {
         loop {
             let Some(c) = &mut self.peers[to].connection else { return };
-            let incoming = match c.session.next() {
+            let incoming = match c.session.read() {
                 Ok(Some(incoming)) => incoming,
                 Ok(None) => return,
                 Err(e) => panic!("primary from replica {to}: {e}"),

@@ -162,7 +162,7 @@ impl Node {
     /// Everything that is whole of what came; false where the connection ends.
     fn listen(&mut self, c: &mut Connection, dies: &mut dyn FnMut() -> bool) -> bool {
         loop {
-            let incoming = match c.session.next() {
+            let incoming = match c.session.read() {
                 Ok(Some(incoming)) => incoming,
                 Ok(None) => return true,
                 Err(e) => panic!("replica {}: {e}", self.name),
