@@ -252,7 +252,7 @@ impl TreeReader {
         if map.next <= seq {
             // What retirement needs stands at the end of a segment: no need to read all of it.
             if let Some(end) = end.filter(|end| end - seq <= WIDTH)
-                && let Some(offset) = self.from_end(segment, end - seq)?
+                && let Some(offset) = self.near_end(segment, end - seq)?
             {
                 return Ok(self.lines.lines_at(segment, offset, seq, seq));
             }
@@ -264,7 +264,7 @@ impl TreeReader {
     }
 
     /// Where the last `lines` lines of a sealed segment begin.
-    fn from_end(&self, segment: Seq, lines: u64) -> Result<Option<u64>, LogError> {
+    fn near_end(&self, segment: Seq, lines: u64) -> Result<Option<u64>, LogError> {
         let path = self.layout.segment(segment);
         let Some(file) = self.lines.segment_file(segment)? else { return Ok(None) };
         let len = file.len().map_err(LogError::io("read", &path))?;
