@@ -127,22 +127,20 @@ pub(crate) fn has_element(line: &[u8], body_bytes: usize) -> bool {
         .is_some_and(|l| l.starts_with(PREV) && l.ends_with(END))
 }
 
-/// Where the last whole line ends of a file of `len` bytes that may be growing; `None` where there
-/// is none near its end.
+/// Where the last whole line ends of a file of `len` bytes that may be growing or torn; `None` where
+/// there is none.
 pub(crate) fn end_of_lines(file: &dyn File, len: u64) -> io::Result<Option<u64>> {
-    let mut window = 4096_u64;
-    loop {
-        let from = len.saturating_sub(window);
-        let mut bytes = vec![0; usize::try_from(len - from).unwrap_or(0)];
+    let (mut end, mut window) = (len, 4096);
+    while end > 0 {
+        let from = end.saturating_sub(window);
+        let mut bytes = vec![0; usize::try_from(end - from).unwrap_or(0)];
         let n = file.read_full_at(&mut bytes, from)?;
         if let Some(at) = memchr::memrchr(b'\n', &bytes[..n]) {
             return Ok(Some(from + at as u64 + 1));
         }
-        if from == 0 || window > LINE_BYTES_MAX as u64 {
-            return Ok(None);
-        }
-        window *= 8;
+        (end, window) = (from, TAIL_WINDOW_BYTES);
     }
+    Ok(None)
 }
 
 /// Where the last but `lines` line of a file of `len` bytes ends that ends with a line: the start of
@@ -256,6 +254,17 @@ mod tests {
             }
         }
         assert_eq!(long, 3 * READ_BYTES + 1);
+    }
+
+    #[test]
+    fn the_end_of_the_lines_is_found_behind_any_torn_tail() {
+        for torn in [0, 1, 4095, 4096, 300_000, 5 << 20] {
+            for (whole, expected) in [(&b""[..], None), (b"a\nbc\n", Some(5))] {
+                let bytes = [whole, &vec![0; torn]].concat();
+                let end = end_of_lines(&*file(&bytes), bytes.len() as u64).unwrap();
+                assert_eq!(end, expected, "{torn} torn bytes");
+            }
+        }
     }
 
     #[test]
