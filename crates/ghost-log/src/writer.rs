@@ -74,6 +74,8 @@ pub struct Log {
     sealed: Vec<(Seq, u64)>,
     elements: Elements,
     elements_turned_away: u64,
+    /// The newest line that states an element's head again.
+    element_stated: Seq,
     /// `None` where the log's beginning is gone and nothing stands for it. It has every line but,
     /// maybe, the last: that can still be taken back.
     tree: Option<Growing>,

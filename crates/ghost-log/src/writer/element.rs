@@ -60,16 +60,18 @@ impl Log {
             return;
         };
         self.put_note(&note);
+        self.element_stated = self.chain.head.seq;
         self.elements.stated(id, segment);
     }
 
-    /// States the heads again that only lines before `first` tell.
-    pub(super) fn state_elements_before(&mut self, first: u64) -> Result<(), LogError> {
+    /// States the heads again that only lines before `first` tell. True where one of them waits for
+    /// its sync, of this try or an earlier one.
+    pub(super) fn state_elements_before(&mut self, first: u64) -> Result<bool, LogError> {
         for id in self.elements.only_before(first) {
             self.make_room(HEAD_BYTES_MAX + TAIL_BYTES_MAX)?;
             self.state_element(&id);
         }
-        Ok(())
+        Ok(self.element_stated > self.durable.seq)
     }
 
     /// Every element with the newest line of its chain.

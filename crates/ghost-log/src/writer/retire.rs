@@ -41,7 +41,10 @@ impl Log {
         let mut old: Vec<SegmentInfo> =
             self.segments().into_iter().take_while(|segment| segment.last <= upto).collect();
         let Some(last) = old.last() else { return Ok(Retired::default()) };
-        self.state_elements_before(last.last + 1)?;
+        if self.state_elements_before(last.last + 1)? {
+            // Nothing else would tell them after a power cut.
+            self.sync()?;
+        }
         self.unless_full(Log::sync)?;
         // Something durable stays: the line that would be the oldest may wait for room itself.
         old.retain(|segment| segment.last < self.durable.seq);

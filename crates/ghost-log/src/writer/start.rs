@@ -117,6 +117,7 @@ impl Log {
             sealed: found.sealed,
             elements: found.elements,
             elements_turned_away: 0,
+            element_stated: 0,
             tree: ledger.tree,
             keys,
             key,
