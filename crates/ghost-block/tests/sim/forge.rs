@@ -47,6 +47,12 @@ fn elements(history: &History, disk: &Arc<dyn Disk>, layout: &Layout) -> Told {
         let verdict = verify_element(&reader, id).map_err(|e| e.to_string())?;
         hold!(verdict.ok(), "the chain of {id} does not verify: {:?}", verdict.damage);
         let head = verdict.head.map(|head| (head.seq, head.height));
+        if head != Some((seq, height)) && std::env::var_os("GHOST_LOOK").is_some() {
+            for l in read_lines(&history.disk, layout) {
+                println!("{} {}", l.seq, String::from_utf8_lossy(&l.bytes));
+            }
+            println!("{:?}", history.known.links);
+        }
         hold!(head == Some((seq, height)), "the chain of {id} ends at {head:?}, not {height}");
     }
     Ok(())
@@ -87,8 +93,19 @@ fn may_be_gone(error: &LogError, first: u64, index: u64) -> bool {
 /// Alters a copy of the log somewhere, and asks verification.
 fn forgery(history: &mut History, layout: &Layout, options: &VerifyOptions) -> Told {
     let forged = history.disk.fork();
-    let Some(what) = alter(history, &forged, layout) else { return Ok(()) };
+    let Some((what, chained)) = alter(history, &forged, layout) else { return Ok(()) };
     history.tally.forgeries += 1;
+    let bare = !chained && history.below(2) == 0;
+    if bare {
+        // Nothing but the lines is left: the chain alone must tell.
+        for (path, _) in forged.tree(Path::new(DATA)) {
+            if path != layout.active() && !path.starts_with(layout.segments()) {
+                let _ = forged.remove(&path);
+            }
+        }
+    }
+    let nothing = VerifyOptions { without_state: true, ..VerifyOptions::default() };
+    let options = if bare { &nothing } else { options };
     let disk: Arc<dyn Disk> = Arc::new(forged);
     match verify_at(&disk, layout, options) {
         Ok(verdict) => hold!(!verdict.ok(), "{what}, and verification says: {verdict}"),
@@ -99,13 +116,14 @@ fn forgery(history: &mut History, layout: &Layout, options: &VerifyOptions) -> T
     Ok(())
 }
 
-fn alter(history: &mut History, disk: &SimDisk, layout: &Layout) -> Option<String> {
+/// What was done, and whether the chain was made right again after it.
+fn alter(history: &mut History, disk: &SimDisk, layout: &Layout) -> Option<(String, bool)> {
     let mut files: Vec<(PathBuf, Vec<u8>)> = disk.tree(&layout.segments());
     files.push((layout.active(), disk.bytes(&layout.active())?));
     let kind = history.below(5);
     let random = history.random();
     if kind == 4 {
-        return rewrite(history, disk, layout, files);
+        return rewrite(history, disk, layout, files).map(|what| (what, true));
     }
     let at = random.index(files.len());
     let (path, bytes) = files.swap_remove(at);
@@ -131,7 +149,7 @@ fn alter(history: &mut History, disk: &SimDisk, layout: &Layout) -> Option<Strin
         }
     };
     disk.put(&path, &lines.concat());
-    Some(what)
+    Some((what, false))
 }
 
 /// Somebody alters a line, and rewrites everything after it so that the chain is right again, and

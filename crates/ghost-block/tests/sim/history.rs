@@ -423,7 +423,9 @@ impl History {
             expected += 1;
             let at = usize::try_from(line.seq - 1).unwrap_or(usize::MAX);
             hold!(
-                fenced || line.seq > checkpoint.size || self.known.leaves.get(at) == Some(&line.leaf),
+                fenced
+                    || line.seq > checkpoint.size
+                    || self.known.leaves.get(at) == Some(&line.leaf),
                 "line {} of {name} is not the log's",
                 line.seq
             );
