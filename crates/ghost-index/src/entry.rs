@@ -487,6 +487,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_elements_event_is_found_by_its_words_and_two_of_them_are_two() {
+        let line = |seq: u64, action: &str| {
+            format!(
+                "{{\"timestamp\":\"2026-01-05T09:00:00.000000+0000\",\"event_type\":\"change\",\
+                 \"ghost\":{{\"v\":1,\"prio\":\"high\",\"bridge\":\"br0\",\"change\":{{\"action\":\
+                 \"{action}\",\"changed\":[\"up\"],\"before\":{{\"up\":true}},\"after\":{{\"up\":\
+                 false,\"master\":\"evil\"}}}},\"element\":{{\"id\":\"bridge:br0\",\"type\":\"bridge\",\
+                 \"height\":2,\"prev\":\"00\"}},\"seq\":{seq}}}}}\n"
+            )
+        };
+        let at = Position { segment: 1, offset: 0, len: 0 };
+        let read = |text: String| match Reader::default().read(text.as_bytes(), at) {
+            Ok(Record::Flow(entry)) => entry,
+            other => panic!("{other:?}"),
+        };
+        let (down, up) = (read(line(7, "down")), read(line(8, "up")));
+        for word in ["bridge", "br0", "down", "up", "evil"] {
+            let mut wanted = Vec::new();
+            put_text(&mut wanted, Kind::Word, word);
+            assert!(down.terms().any(|term| term == wanted), "{word} is missing");
+        }
+        assert_ne!(down.numbers.flow(), up.numbers.flow());
+        assert_eq!((down.numbers.shape, down.numbers.packets), (0, 0));
+    }
+
+    #[test]
     fn a_flow_of_a_thousand_names_is_still_found_by_its_behaviour() {
         let names: Vec<String> =
             (0..1000).map(|n| format!("{{\"rrname\":\"n{n}.example\"}}")).collect();

@@ -142,3 +142,61 @@ impl From<BlockError> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use ghost_block::{Lost, Reason, SealFacts, Sealer};
+    use ghost_event::line::Source;
+    use ghost_event::{ShapeId, Tier, Timestamp, Vector};
+    use ghost_log::LogConfig;
+    use ghost_world::RealClock;
+
+    use super::*;
+    use crate::Profile;
+    use crate::daemon::sample;
+    use crate::pen::Pen;
+
+    fn tier(shapes: &OracleIndex, id: ShapeId) -> Option<Tier> {
+        shapes.shapes().iter().find(|row| row.id == id).map(|row| row.vector.tier)
+    }
+
+    #[test]
+    fn a_shape_that_was_refined_later_has_its_old_vector_as_of_the_block_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path());
+        let config = LogConfig { key_seed: [3; 32], ..LogConfig::default() };
+        let clock = Arc::new(RealClock);
+        let (mut pen, _) =
+            Pen::open(blocks::disk(), &data, config, Profile::Balanced, clock).unwrap();
+        let flow = &sample::flows(&[([10, 0, 0, 1], 22)])[0];
+        let worded = pen.flow(flow, &Source::default()).unwrap().unwrap();
+        assert!(pen.waits_behind(0) && pen.ready_size() < pen.log.size());
+        let volume = ghost_block::open_volume(dir.path());
+        let layout = pen.log.layout().clone();
+        let (mut sealer, _) = Sealer::open(blocks::disk(), volume, layout).unwrap();
+        let facts = SealFacts {
+            t2_ready_size: pen.ready_size(),
+            events: &BTreeMap::new(),
+            lost: Lost::default(),
+            reason: Reason::Asked,
+            waited_ms: 0,
+            time: Timestamp(7),
+        };
+        let block = sealer.seal(&mut pen.log, &facts).unwrap().unwrap();
+        let told = blocks::find(&data, "1").unwrap();
+        assert!(blocks::manifest(&told).unwrap().t2_ready_size < block.size);
+        let full = Vector { tier: Tier::Full, scale: 1.0, components: vec![1; 384].into() };
+        pen.refined(&worded, "another", &full).unwrap();
+        pen.log.sync().unwrap();
+        assert!(!pen.waits_behind(0) && pen.ready_size() == pen.log.size());
+        let live = LogReader::open(data.root());
+        let then = AsOf::open(&data, "1", &live).unwrap();
+        assert_eq!((then.size, tier(&then.shapes, worded.id)), (block.size, Some(Tier::Fast)));
+        let mut now = OracleIndex::new();
+        take(&mut now, &live, u64::MAX, true).unwrap();
+        assert_eq!(tier(&now, worded.id), Some(Tier::Full));
+    }
+}

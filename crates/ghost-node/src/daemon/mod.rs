@@ -21,7 +21,7 @@ mod ports;
 mod queues;
 mod refine;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod sealing;
 mod session;
 mod shared;

@@ -113,13 +113,17 @@ impl Sealing {
         if let Err(error) = self.open(pen) {
             self.fail(&error, now);
         }
-        let ready = self.newest().map_or(0, |newest| ready_of(&self.data, &newest));
-        pen.was_ready_to(ready);
+        self.reopened(pen);
         self.since = Since::read(pen.reader(), self.sealed_size)?;
         if !self.since.events.is_empty() {
             self.event(Priority::Low, now);
         }
         Ok(())
+    }
+
+    /// A pen that was opened anew learns up to where the log is ready.
+    pub(crate) fn reopened(&self, pen: &mut Pen) {
+        pen.was_ready_to(self.newest().map_or(0, |newest| ready_of(&self.data, &newest)));
     }
 
     fn newest(&self) -> Option<Block> {

@@ -435,7 +435,8 @@ impl Writer {
 
     fn reopen(&mut self, now: u64) {
         match self.opening.pen() {
-            Ok((pen, recovery)) => {
+            Ok((mut pen, recovery)) => {
+                self.sealing.reopened(&mut pen);
                 self.shared.epoch.set(recovery.epoch);
                 self.pen = Some(pen);
                 self.retry_ns = now;

@@ -63,7 +63,7 @@ fn list(place: &Place, limit: usize, output: ListFormat) -> Result<Done, Failed>
             }
             ListFormat::Table => {
                 if !all.is_empty() {
-                    writeln!(out, "{:<32} {:<24} {:>12}  ", "block", "sealed", "lines")?;
+                    writeln!(out, "{:<32} {:<24} {:>12}", "block", "sealed", "lines")?;
                 }
                 for block in &all {
                     let there = if block.path.is_some() { "" } else { "gone" };
@@ -268,6 +268,9 @@ fn restore(place: &Place, name: &str, target: Target) -> Result<Done, Failed> {
     ));
     if let Some(aside) = &done.moved_aside {
         say(format_args!("the log that was there lies in {}", safe(&aside.display().to_string())));
+    }
+    if done.moved_aside.is_none() {
+        return Ok(Done::Well);
     }
     say(
         "the index reaches too far now: the next start, or `ghostbridge index rebuild`, makes it anew",

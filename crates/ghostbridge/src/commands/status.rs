@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 
+use ghost_node::Timestamp;
 use ghost_node::api::{Remembered, Standing};
+use ghost_node::daemon::BlocksStatus;
 use serde_json::{Value, json};
 
 use crate::cli::{Place, VerdictFormat};
 use crate::commands::log::print_json;
-use crate::commands::memory::{self, daemon, shown, unanswered};
+use crate::commands::memory::{self, daemon, moment, shown, unanswered};
 use crate::outcome::{Done, Failed, counted, printed};
 use crate::render::safe_text;
 
@@ -143,6 +145,7 @@ fn live(standing: &Standing) -> String {
         "head       line {}, durable to {}; index {} lines behind\n",
         status.log.head, status.log.durable, status.index.behind
     );
+    text += &blocks(&status.blocks);
     let model = &status.model;
     text += &format!(
         "model      {}{}, {} waiting, {} refined\n",
@@ -151,11 +154,50 @@ fn live(standing: &Standing) -> String {
         model.waiting,
         model.refined
     );
-    let troubles = [&status.log.trouble, &status.index.trouble, &status.model.trouble];
+    let troubles =
+        [&status.log.trouble, &status.blocks.trouble, &status.index.trouble, &status.model.trouble];
     for trouble in troubles.into_iter().chain(&status.warnings).filter(|t| !t.is_empty()) {
         text += &format!("warning    {}\n", safe(trouble));
     }
     text
+}
+
+/// The newest block, and the room that log and blocks take.
+fn blocks(told: &BlocksStatus) -> String {
+    let mut text = if told.last_name.is_empty() {
+        "blocks     none yet".to_owned()
+    } else {
+        let at = moment(Timestamp(told.last_time_ns));
+        format!(
+            "blocks     {} up to line {}, sealed {at}; {} kept",
+            safe_text(&told.last_name),
+            told.last_size,
+            told.kept
+        )
+    };
+    if let Some(half) = told.seal.half_within_s() {
+        text += &format!(
+            "; half of {} took at most {:.0} ms, the longest {:.0} ms",
+            counted(told.seal.count, "seal"),
+            half * 1e3,
+            told.seal.max_s * 1e3
+        );
+    }
+    text += &format!(
+        "\ndisk       log {}, {} more kept by blocks, of at most {} ({})",
+        bytes(told.log_bytes),
+        bytes(told.pinned_bytes),
+        bytes(told.cap_bytes),
+        safe_text(&told.volume)
+    );
+    if let (Some(left), Some(all)) = (told.days_left, told.days_at_cap) {
+        text +=
+            &format!("; at today's rate full in {left:.1} days, and then {all:.1} days are kept");
+    }
+    if told.over_bytes > 0 {
+        text += &format!("; {} ABOVE THE CAP can't be given up", bytes(told.over_bytes));
+    }
+    text + "\n"
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, not negative")]
