@@ -53,6 +53,12 @@ fn flow(ts: i64, src: IpAddr, dst: IpAddr, ports: (u16, u16)) -> Features {
     }
 }
 
+/// The other side's first packet came.
+fn answered(scorer: &mut Scorer, f: &Features) {
+    let to_client = Side { packets: 1, bytes: 60, payload_bytes: 0 };
+    scorer.packet(&Features { to_client, ..f.clone() }, false);
+}
+
 fn inside(n: u8) -> IpAddr {
     Ipv4Addr::new(192, 168, 0, n).into()
 }
@@ -67,7 +73,7 @@ fn usual(scorer: &mut Scorer, from_s: i64, flows: u16) -> Vec<Scored> {
             let mut f = flow(ts, inside(1 + (n % 10) as u8), SERVER, (20_000 + n, 80));
             f.to_client.payload_bytes += u64::from(n % 7) * 300;
             scorer.started(&f);
-            scorer.answered(&f);
+            answered(&mut scorer, &f);
             scorer.look(&f, Some(ShapeId(1)), &())
         })
         .collect()
@@ -146,7 +152,7 @@ fn a_burst_of_connections_that_are_answered_is_no_alert() {
         let f = probe(1101 * S + i64::from(n) * MS, 443);
         let f = Features { dst_ip: Some(inside(100 + n as u8)), src_port: n, ..f };
         scorer.started(&f);
-        scorer.answered(&f);
+        answered(&mut scorer, &f);
         assert!(!scorer.look(&f, None, &()).alert, "{n}");
     }
 }
@@ -244,7 +250,7 @@ fn without_novelty_new_addresses_and_names_change_nothing() {
         let mut f = flow(1200 * S, src, SERVER, (30_000, 80));
         f.names.pairs = vec![("http.hostname", name.into())];
         scorer.started(&f);
-        scorer.answered(&f);
+        answered(&mut scorer, &f);
         scorer.look(&f, Some(ShapeId(1)), &()).score
     };
     assert!(score(true, false) > score(true, true));
@@ -353,7 +359,7 @@ fn no_flow_panics_and_the_same_flows_give_the_same_scores() {
                 let f = any(bytes, *ts);
                 scorer.started(&f);
                 if bytes[0] & 3 == 0 {
-                    scorer.answered(&f);
+                    answered(&mut scorer, &f);
                 }
                 let shape = Some(ShapeId(u64::from(bytes[1])));
                 let scored = scorer.look(&f, shape, &Alike);

@@ -192,6 +192,57 @@ fn refused_logins_in_numbers_are_brute_force_whatever_the_service() {
 }
 
 #[test]
+fn a_mail_program_that_fetches_often_and_a_login_that_is_granted_are_no_guessing() {
+    let fetched = (0..30)
+        .map(|i| session(i64::from(i) * 500 * MS, (40_000 + i, 110), "pop3", (200, 900)))
+        .map(|f| named(f, &[("clear_login", "pop3")]));
+    assert_eq!(share(&judge(fetched.collect()), Behaviours::BRUTE_FORCE), 0);
+    let challenged = |last: &'static str| {
+        let flows = (0..40).map(|i| {
+            named(
+                session(i64::from(i) * 500 * MS, (40_000 + i, 80), "http", (900, 900)),
+                &[("http.status", "401"), ("login_failed", "http"), ("http.status", last)],
+            )
+        });
+        share(&judge(flows.collect()), Behaviours::BRUTE_FORCE)
+    };
+    assert_eq!(challenged("207"), 0, "asked first, then granted");
+    assert_eq!(challenged("401"), 100);
+}
+
+#[test]
+fn peers_found_by_trying_are_no_sweep_while_a_third_of_them_answers() {
+    let peer = |i: u8| {
+        let target = Ipv4Addr::new(203, 0, 113, i);
+        let ports = (40_000 + u16::from(i), 30_303);
+        let at = i64::from(i) * 100 * MS;
+        if i.is_multiple_of(3) {
+            let mut f = session(at, ports, "", (500, 500));
+            f.dst_ip = Some(IpAddr::V4(target));
+            f
+        } else {
+            syn(at, INSIDE, target, ports)
+        }
+    };
+    assert_eq!(share(&judge((0..60).map(peer).collect()), Behaviours::SWEEP), 0);
+}
+
+#[test]
+fn syns_that_are_still_waiting_for_their_answer_are_no_sweep_yet() {
+    let mut detector = Detector::new(Limits::default());
+    let waiting = (0..60_u8).map(|i| {
+        let ports = (40_000 + u16::from(i), 443);
+        syn(i64::from(i) * MS, INSIDE, Ipv4Addr::new(203, 0, 113, i), ports)
+    });
+    for mut f in waiting {
+        detector.started(&f);
+        f.end = EndReason::Update;
+        detector.ended(&mut f);
+        assert!(!f.behaviours.intersects(Behaviours::SWEEP.with(Behaviours::PORT_SCAN)));
+    }
+}
+
+#[test]
 fn syns_of_very_many_sources_are_a_flood_and_a_busy_server_is_none() {
     let source = |i: u16| Ipv4Addr::new(203, 0, i.to_be_bytes()[0], i.to_be_bytes()[1]);
     let flows = (0..500).map(|i| syn(i64::from(i) * MS, source(i), OUTSIDE, (1_000 + i, 80)));

@@ -94,7 +94,7 @@ impl<const N: usize> Forest<N> {
         if self.total <= 0.0 {
             return 0.0;
         }
-        let mut sum = 0.0;
+        let mut product = 1.0_f64;
         for tree in self.nodes.chunks_exact(NODES) {
             let (mut at, mut scale) = (0, 1.0);
             let mut mass = self.total;
@@ -106,15 +106,15 @@ impl<const N: usize> Forest<N> {
                 scale *= 2.0;
                 mass = tree.get(at).map_or(0.0, |node| node.mass);
             }
-            // Log of the density: one thin tree counts as much as one thick one.
-            sum += ((mass + 0.5) * scale / (self.total + 1.0)).log2();
+            product *= f64::from((mass + 0.5) * scale / (self.total + 1.0));
         }
-        #[expect(clippy::cast_precision_loss, reason = "two dozen")]
-        let trees = TREES as f32;
-        // A point in the thickest corner has DEPTH bits more than an even settlement.
-        #[expect(clippy::cast_precision_loss, reason = "ten")]
-        let most = DEPTH as f32;
-        (most - sum / trees).max(0.0)
+        // The mean of the densities' logarithms: one thin tree counts as much as one thick one. A
+        // point in the thickest corner has DEPTH bits more than an even settlement.
+        #[expect(clippy::cast_precision_loss, reason = "sixteen, and eight")]
+        let (trees, most) = (TREES as f64, DEPTH as f64);
+        #[expect(clippy::cast_possible_truncation, reason = "some bits")]
+        let rarity = (most - product.log2() / trees) as f32;
+        rarity.max(0.0)
     }
 
     /// Takes in one point.

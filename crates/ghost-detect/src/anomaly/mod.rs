@@ -1,7 +1,7 @@
 //! Anomalies: how unlike everything before each flow is, and which of it is worth an alert.
 //!
-//! A [`Scorer`] hears of a flow when it starts, looks at it while it is open (after 1, 2, 4, 8, …
-//! packets: [`Scorer::due`]) and when it ends, and gives each look a score between 0 and 1 with
+//! A [`Scorer`] hears of a flow when it starts and of each packet, looks at it while it is open
+//! (after 1, 4, 16, … packets) and when it ends, and gives each look a score between 0 and 1 with
 //! its reasons. Five things are weighed against what this very stream was like so far: the
 //! flow's numbers together (half-space trees), its shape (distance to shapes met), its magnitudes
 //! against its service, how much its hosts try in a short time, and what is new about it. Each
@@ -199,21 +199,22 @@ impl Scorer {
         }
     }
 
-    /// Whether an open flow with so many packets should be looked at.
-    #[must_use]
-    pub fn due(packets: u64) -> bool {
-        packets.is_power_of_two() && packets.trailing_zeros().is_multiple_of(2)
-    }
-
     /// A flow began; its first packet is counted.
     pub fn started(&mut self, f: &Features) {
         let learn = !self.frozen;
         self.rates.started(f, f.last.0, learn);
     }
 
-    /// The other side of a flow said its first word that is no refusal.
-    pub fn answered(&mut self, f: &Features) {
-        self.rates.answered(f);
+    /// A packet was counted to `f`. Says whether the open flow should be looked at now: after 1, 4,
+    /// 16, 64, … packets.
+    pub fn packet(&mut self, f: &Features, to_server: bool) -> bool {
+        const RST: u8 = 0x04;
+        let refused = f.tcp.is_some_and(|tcp| tcp.flags_to_client & RST != 0);
+        if !to_server && f.to_client.packets == 1 && !refused {
+            self.rates.answered(f);
+        }
+        let packets = f.packets();
+        packets.is_power_of_two() && packets.trailing_zeros().is_multiple_of(2)
     }
 
     /// Scores a flow, open ([`EndReason::Update`]) or ended, as detectors judged it. What ended
@@ -478,7 +479,7 @@ fn believed(f: &Features) -> Behaviours {
 }
 
 /// Tries in vain that are always too many: as many as the scan detectors' own limits.
-const IN_VAIN: u32 = 15;
+const IN_VAIN: u32 = rates::MUCH;
 const IN_VAIN_AT_ONCE: u32 = 60;
 
 /// What tries beyond everything usual are worth as evidence: nearly all of them in vain, and more

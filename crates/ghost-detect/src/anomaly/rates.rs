@@ -24,6 +24,8 @@ pub(crate) const WINDOW_S: u32 = 20;
 const ANSWER_NS: i64 = 1_000_000_000;
 /// Windows before anything can be surprising.
 const WINDOWS_MIN: u32 = 30;
+/// From here a number may be evidence by itself.
+pub(crate) const MUCH: u32 = 15;
 /// Least number that is ever called too much, however quiet the network.
 const TRIES_MIN: u32 = 6;
 
@@ -187,20 +189,21 @@ impl Rates {
             let surprise = |sketch: &Sketch, n: u32| {
                 if known && n >= TRIES_MIN { sketch.above(float(n)) } else { 0.0 }
             };
+            let (much, in_vain) = (surprise(of_tried, tried), surprise(of_unanswered, unanswered));
+            // Only said, or compared with, where it is that much.
+            let usual = |sketch: &Sketch, n: u32, surprise: f32| {
+                if n >= MUCH || surprise > 1.0 { sketch.quantile(0.999) } else { 0.0 }
+            };
             Some(Reached {
                 rate,
                 tried,
                 known: known_by_now,
                 unanswered,
                 pending: tried.saturating_sub(tally.answered()),
-                surprise: surprise(of_tried, tried),
-                futile: surprise(of_unanswered, unanswered),
-                usual: if tried >= TRIES_MIN { of_tried.quantile(0.999) } else { 0.0 },
-                usual_futile: if unanswered >= TRIES_MIN {
-                    of_unanswered.quantile(0.999)
-                } else {
-                    0.0
-                },
+                surprise: much,
+                futile: in_vain,
+                usual: usual(of_tried, tried, much),
+                usual_futile: usual(of_unanswered, unanswered, in_vain),
             })
         })
     }

@@ -12,6 +12,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Services told apart; more are new ones that push out the oldest.
 pub(crate) const SERVICES_MAX: usize = 256;
+/// Below this, more than half are larger: the number may be too small instead.
+const COMMON: f32 = 0.302;
 /// Flows before a service is judged by its own.
 const FLOWS_MIN: u32 = 30;
 
@@ -64,7 +66,7 @@ impl Services {
         let (mut first, mut second) = (Odd::default(), 0.0);
         for ((at, value), sketch) in (0_u8..).zip(magnitudes(f)).zip(&profile.sketches) {
             let mut surprise = sketch.above(value);
-            if f.end != EndReason::Update && at != 5 {
+            if surprise < COMMON && f.end != EndReason::Update && at != 5 {
                 // An ended flow may also be too small; it counts less.
                 surprise = surprise.max(sketch.below(value) * 0.6);
             }

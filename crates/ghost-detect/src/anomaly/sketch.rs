@@ -9,6 +9,7 @@
 use super::state::{Reader, StateError, Writer};
 
 const BUCKETS: usize = 128;
+const GROUP: usize = 16;
 /// Buckets a doubling.
 const STEPS: f32 = 4.0;
 /// Numbers after which all counts are halved: what was long ago weighs less.
@@ -20,12 +21,14 @@ const BEYOND: f32 = 0.075;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sketch {
     counts: Box<[u32; BUCKETS]>,
+    /// Sums of so many counts each.
+    groups: [u32; BUCKETS / GROUP],
     total: u32,
 }
 
 impl Default for Sketch {
     fn default() -> Sketch {
-        Sketch { counts: Box::new([0; BUCKETS]), total: 0 }
+        Sketch { counts: Box::new([0; BUCKETS]), groups: [0; BUCKETS / GROUP], total: 0 }
     }
 }
 
@@ -46,14 +49,34 @@ fn floor_of(bucket: usize) -> f32 {
 impl Sketch {
     /// Takes in one number.
     pub(crate) fn add(&mut self, value: f32) {
-        if let Some(count) = self.counts.get_mut(bucket(value)) {
+        let at = bucket(value);
+        if let (Some(count), Some(group)) =
+            (self.counts.get_mut(at), self.groups.get_mut(at / GROUP))
+        {
             *count += 1;
+            *group += 1;
+            self.total += 1;
         }
-        self.total += 1;
         if self.total >= MEMORY {
             self.counts.iter_mut().for_each(|count| *count /= 2);
-            self.total = self.counts.iter().sum();
+            self.sum_up();
         }
+    }
+
+    fn sum_up(&mut self) {
+        for (group, counts) in self.groups.iter_mut().zip(self.counts.chunks_exact(GROUP)) {
+            *group = counts.iter().sum();
+        }
+        self.total = self.groups.iter().sum();
+    }
+
+    /// How many are in buckets below `at`, in it, and above it.
+    fn around(&self, at: usize) -> (u32, u32, u32) {
+        let start = at / GROUP * GROUP;
+        let groups: u32 = self.groups.get(..at / GROUP).unwrap_or(&[]).iter().sum();
+        let below = groups + self.counts.get(start..at).unwrap_or(&[]).iter().sum::<u32>();
+        let here = self.counts.get(at).copied().unwrap_or(0);
+        (below, here, self.total - below - here)
     }
 
     /// Numbers taken in, less what was forgotten.
@@ -64,8 +87,7 @@ impl Sketch {
     /// How seldom a number is this large: 0 for the smallest, 3 for one in a thousand.
     pub(crate) fn above(&self, value: f32) -> f32 {
         let at = bucket(value);
-        let here = self.counts.get(at).copied().unwrap_or(0);
-        let more: u32 = self.counts.get(at + 1..).unwrap_or(&[]).iter().sum();
+        let (_, here, more) = self.around(at);
         let surprise = self.surprise(more, here);
         if more + here > 0 || self.total == 0 {
             return surprise;
@@ -78,9 +100,8 @@ impl Sketch {
 
     /// How seldom a number is this small.
     pub(crate) fn below(&self, value: f32) -> f32 {
-        let at = bucket(value);
-        let here = self.counts.get(at).copied().unwrap_or(0);
-        self.surprise(self.counts.get(..at).unwrap_or(&[]).iter().sum(), here)
+        let (less, here, _) = self.around(bucket(value));
+        self.surprise(less, here)
     }
 
     fn surprise(&self, outside: u32, here: u32) -> f32 {
@@ -119,8 +140,12 @@ impl Sketch {
             let count = from.u32(MEMORY)?;
             *sketch.counts.get_mut(at).ok_or(StateError::Damaged)? = count;
         }
-        sketch.total = sketch.counts.iter().sum();
-        if sketch.total > MEMORY { Err(StateError::Damaged) } else { Ok(sketch) }
+        let total: u64 = sketch.counts.iter().map(|count| u64::from(*count)).sum();
+        if total > MEMORY.into() {
+            return Err(StateError::Damaged);
+        }
+        sketch.sum_up();
+        Ok(sketch)
     }
 }
 
