@@ -98,9 +98,10 @@ fn offer(
     bytes: &[u8],
 ) -> Result<u64, Refusal> {
     let Begun::Check(mut check) = replica.begin_block(begin)? else { return Ok(0) };
-    for piece in bytes.chunks(777) {
-        check.bytes(piece)?;
+    for (i, piece) in bytes.chunks(777).enumerate() {
+        check.chunk(begin.number, i as u64 * 777, piece)?;
     }
+    check.ended(begin.number, bytes.len() as u64)?;
     let step = replica.end_block(*check, |seq| log.leaf_at(seq), |seq| log.leaf_at(seq))?;
     Ok(replica.keep_block(step).drop_tail)
 }
@@ -379,7 +380,7 @@ fn a_tail_that_grew_while_a_block_came_is_compared_with_it() {
     tail(&mut replica, &log, 0, 5).unwrap();
     let begin = begin(&mut log, 1, 25, None, 0);
     let Begun::Check(mut check) = replica.begin_block(&begin).unwrap() else { panic!() };
-    check.bytes(&log.raw(0, 25)).unwrap();
+    check.chunk(check.begin().number, 0, &log.raw(0, 25)).unwrap();
     tail(&mut replica, &log, 5, 12).unwrap();
     let leaf = |seq| log.leaf_at(seq);
     let wrong = replica.end_block((*check).clone(), leaf, |_| Some(Digest([1; 32])));
@@ -419,14 +420,14 @@ fn a_block_that_a_larger_checkpoint_outran_is_taken_by_proof_and_not_cosigned() 
     };
     let mut announced = begin(&mut log, 2, 20, Some((1, 10)), 10);
     let Begun::Check(mut check) = replica.begin_block(&announced).unwrap() else { panic!() };
-    check.bytes(&log.raw(10, 20)).unwrap();
+    check.chunk(check.begin().number, 0, &log.raw(10, 20)).unwrap();
     // While it comes, a larger checkpoint is cosigned: the proof is not the right one any more.
     witness(&mut replica, &mut log, 30);
     let leaf = |seq| log.leaf_at(seq);
     assert_eq!(code(replica.end_block((*check).clone(), leaf, leaf)), Code::Proof);
     announced.growth = log.growth(20, 30);
     let Begun::Check(mut check) = replica.begin_block(&announced).unwrap() else { panic!() };
-    check.bytes(&log.raw(10, 20)).unwrap();
+    check.chunk(check.begin().number, 0, &log.raw(10, 20)).unwrap();
     let leaf = |seq| log.leaf_at(seq);
     let step = replica.end_block(*check, leaf, leaf).unwrap();
     assert_eq!(step.cosign(&key, 1), None);
@@ -439,4 +440,24 @@ fn a_block_that_a_larger_checkpoint_outran_is_taken_by_proof_and_not_cosigned() 
     let mut other = log_of(3);
     grow(&mut other, 30, 777);
     assert_eq!(code(replica.witness(&other.checkpoint(25), &growth)), Code::Shrunk);
+}
+
+#[test]
+fn chunks_of_another_place_or_block_are_refused() {
+    let mut log = log_of(20);
+    let replica = met(&mut log);
+    let begin = begin(&mut log, 1, 20, None, 0);
+    let Begun::Check(check) = replica.begin_block(&begin).unwrap() else { panic!() };
+    let bytes = log.raw(0, 20);
+    for (number, offset) in [(1, 1), (2, 0), (1, u64::MAX)] {
+        assert_eq!(code((*check).clone().chunk(number, offset, &bytes)), Code::Unexpected);
+    }
+    let mut check = *check;
+    check.chunk(1, 0, &bytes[..100]).unwrap();
+    assert_eq!(code(check.clone().chunk(1, 0, &bytes[..100])), Code::Unexpected);
+    assert_eq!(code(check.clone().chunk(1, 101, &bytes[101..])), Code::Unexpected);
+    assert_eq!(code(check.ended(1, 99)), Code::Altered);
+    check.chunk(1, 100, &bytes[100..]).unwrap();
+    check.ended(1, bytes.len() as u64).unwrap();
+    assert_eq!(code(check.ended(2, bytes.len() as u64)), Code::Altered);
 }

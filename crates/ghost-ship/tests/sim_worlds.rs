@@ -1,6 +1,6 @@
 //! Plan, wire and accept together, in seeded worlds of one primary and five replicas.
 //!
-//! `GHOSTBRIDGE_SEEDS=N` runs so many worlds; `GHOSTBRIDGE_SEED=S` runs that one alone.
+//! `GHOSTBRIDGE_SEEDS=N` runs so many worlds; `GHOST_SEED=S` runs that one alone.
 
 mod rig;
 
@@ -11,7 +11,7 @@ use rig::world::{Shown, World};
 /// Runs worlds from a seed on; the seed of one that fails is printed.
 fn worlds(first: u64, count: u64, faulty: bool) -> Shown {
     let number = |name| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
-    let (first, count) = match number("GHOSTBRIDGE_SEED") {
+    let (first, count) = match number("GHOST_SEED") {
         Some(seed) => (seed, 1),
         None => (first, number("GHOSTBRIDGE_SEEDS").unwrap_or(count)),
     };
@@ -35,9 +35,14 @@ fn worlds(first: u64, count: u64, faulty: bool) -> Shown {
                 sum.most_snapshots = sum.most_snapshots.max(shown.most_snapshots);
             }
             Err(panic) => {
+                let said = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or(panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("it failed");
                 #[expect(clippy::print_stderr, reason = "the seed is how it is found again")]
                 {
-                    eprintln!("the world of GHOSTBRIDGE_SEED={seed} (faulty: {faulty}) failed");
+                    eprintln!("GHOST_SEED={seed} to replay (faulty: {faulty}): {said}");
                 }
                 resume_unwind(panic);
             }

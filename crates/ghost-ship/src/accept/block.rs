@@ -8,7 +8,7 @@ use ghost_log::proof::key::SigningKey;
 use super::chain::Chain;
 use super::cut::{Cutter, TooLong};
 use super::{Accepted, Keys, Known, Witnessed};
-use crate::wire::{BlockBegin, Code, Kind, Place, Refusal, Start};
+use crate::wire::{BlockBegin, Code, Form, Kind, Place, Refusal, Start};
 
 /// What becomes of an announced block.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct BlockCheck {
     held: Place,
     milestones: Vec<(u64, Digest)>,
     cutter: Cutter,
+    /// Bytes that came in chunks.
+    came: u64,
     /// The block's checkpoint, once a known key was found to have signed it.
     signed: Option<SignedCheckpoint>,
     /// What had been cosigned by then.
@@ -120,6 +122,7 @@ impl Accepted {
             held,
             milestones: self.milestones(),
             cutter: Cutter::default(),
+            came: 0,
             signed,
             cosigned: self.witnessed.clone(),
             ours,
@@ -228,8 +231,32 @@ impl BlockCheck {
         self.chain.tree.size()
     }
 
-    /// The next bytes of a block that comes as lines.
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    /// A chunk came: it must be the next one of this block. The bytes of a block that comes as lines
+    /// are checked at once; of any other form the caller makes what it may, and shows the lines of
+    /// that ([`line`](Self::line)).
+    pub fn chunk(&mut self, number: u64, offset: u64, bytes: &[u8]) -> Result<(), Refusal> {
+        if (number, offset) != (self.begin.number, self.came) {
+            let words = format!(
+                "byte {offset} of block {number} came, and {} of {} was to come",
+                self.came, self.begin.number
+            );
+            return Err(self.refuse(Code::Unexpected, words));
+        }
+        self.came = self.came.saturating_add(bytes.len() as u64);
+        if self.begin.form == Form::Lines { self.bytes(bytes) } else { Ok(()) }
+    }
+
+    /// The last chunk has come, says the other side.
+    pub fn ended(&self, number: u64, bytes: u64) -> Result<(), Refusal> {
+        if (number, bytes) == (self.begin.number, self.came) {
+            return Ok(());
+        }
+        let words = format!("{} bytes came, and block {number} has {bytes}", self.came);
+        Err(self.refuse(Code::Altered, words))
+    }
+
+    /// The next bytes of lines.
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         let mut cutter = std::mem::take(&mut self.cutter);
         let result = cutter.push(bytes, |line| self.line(line).map_err(Stop::Refused));
         self.cutter = cutter;

@@ -5,7 +5,7 @@
 //! of it; daemon and simulator run the very same. In the order of a thought: is the replica worth
 //! asking ([`health`](Replica::health), [`backoff`]), what is pressing ([`Strategy`]), from where on
 //! ([`common`]), how much at once ([`Bandwidth`], [`Bucket`], [`Quiet`]), how hard to pack
-//! ([`level`]); and which snapshots the primary must keep for it ([`keep`]).
+//! ([`level`]), as what ([`form`]); and which snapshots the primary must keep for it ([`keep`]).
 //!
 //! **Invariant:** no line that is not durable is ever planned; a block is only planned from a block
 //! that both sides have, or from nothing.
@@ -15,6 +15,7 @@ mod bandwidth;
 mod bucket;
 mod common;
 mod deadline;
+mod form;
 mod health;
 mod keep;
 mod level;
@@ -28,6 +29,7 @@ pub use bandwidth::Bandwidth;
 pub use bucket::Bucket;
 pub use common::common;
 pub use deadline::{Strategy, deadline_ns};
+pub use form::form;
 pub use health::Verdict;
 pub use keep::{Held, Kept, keep};
 pub use level::level;

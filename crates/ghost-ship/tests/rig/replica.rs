@@ -263,18 +263,18 @@ impl Node {
                     }
                 }
             }
-            Frame::BlockChunk { bytes, .. } => {
+            Frame::BlockChunk { number, offset, bytes } => {
                 if let Some((check, all)) = &mut c.check {
-                    check.bytes(&bytes)?;
+                    check.chunk(number, offset, &bytes)?;
                     all.extend_from_slice(&bytes);
                 } else if !c.passing {
                     return Err(Refusal::new(Code::Unexpected, "no block is on its way"));
                 }
             }
-            Frame::BlockEnd { number, .. } => {
-                let Some((check, bytes)) = c.check.take() else { return Ok(()) };
-                assert_eq!(check.begin().number, number);
-                self.block(c, *check, bytes, dies)?;
+            Frame::BlockEnd { number, bytes } => {
+                let Some((check, all)) = c.check.take() else { return Ok(()) };
+                check.ended(number, bytes)?;
+                self.block(c, *check, all, dies)?;
             }
             Frame::Checkpoint { note, growth } => {
                 let step = self.accepted.witness(&note, &growth)?;
