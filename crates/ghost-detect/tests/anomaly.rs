@@ -73,7 +73,7 @@ fn usual(scorer: &mut Scorer, from_s: i64, flows: u16) -> Vec<Scored> {
             let mut f = flow(ts, inside(1 + (n % 10) as u8), SERVER, (20_000 + n, 80));
             f.to_client.payload_bytes += u64::from(n % 7) * 300;
             scorer.started(&f);
-            answered(&mut scorer, &f);
+            answered(scorer, &f);
             scorer.look(&f, Some(ShapeId(1)), &())
         })
         .collect()
