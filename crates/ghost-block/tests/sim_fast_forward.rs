@@ -65,7 +65,7 @@ fn hour(
             log.append(prio, Some(ShapeId(id)), &body).unwrap();
         }
         let now = Timestamp(clock.wall_ns());
-        let events = BTreeMap::new();
+        let events = BTreeMap::from([("flow".to_owned(), 3)]);
         let facts = SealFacts {
             t2_ready_size: 0,
             events: &events,

@@ -791,21 +791,6 @@ impl History {
         self.tally.power_cuts += 1;
         self.known.look(&self.disk, Path::new(DATA))?;
         let next = self.disk.crash(self.random.number());
-        if std::env::var_os("GHOST_LOOK").is_some() {
-            let lines = read_lines(&next, &Self::layout());
-            let last = lines.last().map_or(0, |l| l.seq);
-            let head = next
-                .bytes(&Self::layout().head())
-                .map(|b| String::from_utf8_lossy(&b).into_owned());
-            self.say(format!("acked {:?} last {last} head {head:?}", self.known.acked));
-            self.say(format!(
-                "files {:?}",
-                next.tree(Path::new(DATA))
-                    .iter()
-                    .map(|(p, b)| format!("{} {}", p.display(), b.len()))
-                    .collect::<Vec<_>>()
-            ));
-        }
         self.say("power is back");
         self.disk = next;
         self.full = false;
