@@ -19,4 +19,4 @@ mod limits;
 pub mod plan;
 pub mod wire;
 
-pub use limits::{SILENCE_NS_MAX, SNAPSHOTS_MAX, TAIL_BYTES_MAX, TAIL_BYTES_WANTED};
+pub use limits::{DEAD_NS, SILENCE_NS_MAX, SNAPSHOTS_MAX, TAIL_BYTES_MAX, TAIL_BYTES_WANTED};

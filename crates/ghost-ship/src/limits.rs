@@ -49,10 +49,11 @@ const _: () =
 /// A replica that acknowledged nothing for this long is not healthy.
 pub const SILENCE_NS_MAX: u64 = 300 * S;
 
-/// An open connection on which nothing came for this long is given up. Pings go out well before.
-pub(crate) const DEAD_NS: u64 = 30 * S;
+/// An open connection on which nothing came for this long is given up, by either side. Pings go out
+/// well before.
+pub const DEAD_NS: u64 = 30 * S;
 
-/// An idle connection is asked for a sign of life this often.
+/// A primary that said nothing for this long asks for a sign of life, and gives one.
 pub(crate) const PING_NS: u64 = 10 * S;
 
 const _: () = assert!(2 * PING_NS < DEAD_NS && DEAD_NS < SILENCE_NS_MAX);

@@ -106,7 +106,7 @@ fn each_priority_goes_well_before_its_deadline_and_not_before_it_is_worth_it() {
         let mut now = S;
         let sent = loop {
             replica.heard(now);
-            replica.pinged(now);
+            replica.sent_bytes(0, now);
             let decision = log.plan(&replica, now);
             if let Some(tail) = tail_of(&decision.actions) {
                 assert_eq!(tail, (9, 10));
@@ -266,7 +266,7 @@ fn a_rate_limit_holds_the_block_lane_over_time() {
     let (mut now, mut sent) = (0, 0_u64);
     while now < 60 * S {
         replica.heard(now);
-        replica.pinged(now);
+        replica.sent_bytes(0, now);
         let decision = log.plan(&replica, now);
         for action in &decision.actions {
             if let Action::Chunks { bytes } = action {
@@ -328,7 +328,9 @@ fn a_history_that_differs_is_asked_again_seldom_until_it_is_settled() {
     r.refused(&Refusal::new(Code::Fork, "").about(Kind::Hello), S);
     r.lost(S, 0);
     assert_eq!(r.health(S), Verdict::Diverged(Code::Fork));
-    assert!(log.plan(&r, S).wake_ns.unwrap() >= 151 * S);
+    let decision = log.plan(&r, S);
+    assert!(decision.wake_ns.unwrap() >= 151 * S);
+    assert_eq!(decision.waits, Some(Why::Unhealthy(Verdict::Diverged(Code::Fork))));
     r.settle(2 * S);
     assert_eq!(log.plan(&r, 2 * S).actions, [Action::Connect]);
     let mut r = replica(10, &[], S);

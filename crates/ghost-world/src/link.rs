@@ -67,6 +67,7 @@ struct Wire {
     ways: [Way; 2],
     given: u64,
     broken: bool,
+    silent: bool,
 }
 
 /// One end of a simulated connection. Dropped, it ends; the other end reads what had been sent.
@@ -85,7 +86,7 @@ impl SimLink {
     /// Both ends.
     #[must_use]
     pub fn pair(line: Line, clock: &Arc<SimClock>) -> (SimLink, SimLink) {
-        let wire = Wire { line, ways: Default::default(), given: 0, broken: false };
+        let wire = Wire { line, ways: Default::default(), given: 0, broken: false, silent: false };
         let wire = Arc::new(Mutex::new(wire));
         let end = |way| SimLink { wire: Arc::clone(&wire), clock: Arc::clone(clock), way };
         (end(0), end(1))
@@ -95,6 +96,13 @@ impl SimLink {
     pub fn cut(&self) {
         let mut wire = self.wire();
         wire.broken = true;
+        wire.ways.iter_mut().for_each(|way| way.pieces.clear());
+    }
+
+    /// From now on nothing arrives, and nobody is told: both ends seem open.
+    pub fn silence(&self) {
+        let mut wire = self.wire();
+        wire.silent = true;
         wire.ways.iter_mut().for_each(|way| way.pieces.clear());
     }
 
@@ -121,6 +129,9 @@ impl Link for SimLink {
         let wire = &mut *wire;
         if wire.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if wire.silent {
+            return Ok(bytes.len());
         }
         let way = &mut wire.ways[self.way];
         let waiting: usize =
@@ -173,7 +184,7 @@ impl Link for SimLink {
         match (n, way.pieces.is_empty(), wire.broken, way.ended) {
             (1.., ..) => Ok(n),
             (0, true, true, _) => Err(io::ErrorKind::ConnectionReset.into()),
-            (0, true, false, true) => Ok(0),
+            (0, true, false, true) if !wire.silent => Ok(0),
             _ if into.is_empty() => Ok(0),
             _ => Err(io::ErrorKind::WouldBlock.into()),
         }
@@ -270,5 +281,18 @@ mod tests {
         pass(&clock, 10);
         assert_eq!(kind(b.receive(&mut [0; 9])), Err(io::ErrorKind::ConnectionReset));
         assert_eq!(kind(a.send(b"x")), Err(io::ErrorKind::BrokenPipe));
+    }
+
+    #[test]
+    fn a_silent_connection_takes_everything_and_carries_nothing() {
+        let clock = Arc::new(SimClock::new(0));
+        let (mut a, mut b) = SimLink::pair(Line::default(), &clock);
+        a.send(b"gone").unwrap();
+        a.silence();
+        assert_eq!(kind(a.send(b"gone as well")), Ok(12));
+        pass(&clock, 100);
+        assert_eq!(kind(b.receive(&mut [0; 9])), Err(io::ErrorKind::WouldBlock));
+        drop(a);
+        assert_eq!(kind(b.receive(&mut [0; 9])), Err(io::ErrorKind::WouldBlock));
     }
 }

@@ -88,6 +88,9 @@ pub fn next(primary: &Primary<'_>, replica: &Replica, now: Now) -> Decision {
                 decision.actions.push(Action::Connect);
             } else {
                 decision.wake(again_ns);
+                let verdict = replica.health(now.ns);
+                let refused = matches!(verdict, Verdict::Diverged(_) | Verdict::Refused(_));
+                decision.waits = refused.then_some(Why::Unhealthy(verdict));
             }
             return decision;
         }
@@ -113,7 +116,8 @@ pub fn next(primary: &Primary<'_>, replica: &Replica, now: Now) -> Decision {
         return decision;
     }
     decision.wake(dead);
-    let ping = replica.pinged_ns.max(replica.heard_ns).saturating_add(PING_NS);
+    // Said even where the replica talks: it watches the connection as well.
+    let ping = replica.spoke_ns.saturating_add(PING_NS);
     if now.ns >= ping {
         decision.actions.push(Action::Ping);
     } else {

@@ -68,7 +68,8 @@ pub struct Replica {
     pub(super) tail_not_before_ns: u64,
     pub(super) acknowledged_ns: Option<u64>,
     pub(super) heard_ns: u64,
-    pub(super) pinged_ns: u64,
+    /// When anything went out to it.
+    pub(super) spoke_ns: u64,
 }
 
 impl Replica {
@@ -92,7 +93,7 @@ impl Replica {
             tail_not_before_ns: 0,
             acknowledged_ns: None,
             heard_ns: now_ns,
-            pinged_ns: now_ns,
+            spoke_ns: now_ns,
         }
     }
 
@@ -117,7 +118,7 @@ impl Replica {
     pub fn connecting(&mut self, now_ns: u64) {
         self.link = Link::Meeting { since_ns: now_ns };
         self.bandwidth.reconnected(now_ns);
-        (self.heard_ns, self.pinged_ns) = (now_ns, now_ns);
+        (self.heard_ns, self.spoke_ns) = (now_ns, now_ns);
         self.sending = None;
     }
 
@@ -154,13 +155,10 @@ impl Replica {
     /// Bytes of any frame went out.
     pub fn sent_bytes(&mut self, bytes: u64, now_ns: u64) {
         self.bandwidth.sent(bytes, now_ns);
+        self.spoke_ns = now_ns;
         if let Some(bucket) = &mut self.bucket {
             bucket.take(bytes, now_ns);
         }
-    }
-
-    pub fn pinged(&mut self, now_ns: u64) {
-        self.pinged_ns = now_ns;
     }
 
     /// Lines up to here went out on the tail lane.

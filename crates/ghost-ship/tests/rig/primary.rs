@@ -259,6 +259,14 @@ impl Primary {
         }
     }
 
+    /// The connection carries nothing any more, and neither side is told.
+    pub(crate) fn silence(&mut self, to: usize) {
+        self.peers[to].calm_ns = None;
+        if let Some(c) = &self.peers[to].connection {
+            c.link.silence();
+        }
+    }
+
     pub(crate) fn link_wake_ns(&self, to: usize) -> Option<u64> {
         self.peers[to].connection.as_ref().and_then(|c| c.link.wake_ns())
     }
@@ -309,7 +317,6 @@ impl Primary {
                 false
             }
             Action::Ping => {
-                self.peers[to].plan.pinged(now_ns);
                 self.put(to, &Frame::Ping { token: now_ns }, Level::NONE, now_ns);
                 true
             }

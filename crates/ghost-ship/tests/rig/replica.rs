@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ghost_log::proof::key::SigningKey;
+use ghost_ship::DEAD_NS;
 use ghost_ship::accept::{Accepted, Begun, BlockCheck, Keys, Known, Witnessed};
 use ghost_ship::wire::{
     Code, Form, Frame, Health, Hello, Incoming, Kind, Level, Limits, Lines, LogId, Place, Refusal,
@@ -30,6 +31,7 @@ struct Connection {
     session: Session,
     out: Vec<u8>,
     told: u64,
+    heard_ns: u64,
     /// The primary's newest note, for evidence.
     theirs: String,
     check: Option<(Box<BlockCheck>, Vec<u8>)>,
@@ -85,12 +87,20 @@ impl Node {
         all
     }
 
-    pub(crate) fn connect(&mut self, link: SimLink) {
+    pub(crate) fn connect(&mut self, link: SimLink, heard_ns: u64) {
         let session = Session::new(Role::Replica);
         let out = session.opening();
         let theirs = String::new();
-        self.connection =
-            Some(Connection { link, session, out, told: 0, theirs, check: None, passing: false });
+        self.connection = Some(Connection {
+            link,
+            session,
+            out,
+            told: 0,
+            heard_ns,
+            theirs,
+            check: None,
+            passing: false,
+        });
     }
 
     /// Power is lost, and comes back: what is on the disk is read again.
@@ -123,6 +133,7 @@ impl Node {
             match c.link.receive(&mut buffer) {
                 Ok(0) => return,
                 Ok(n) => {
+                    c.heard_ns = now_ns;
                     let mut rest = &buffer[..n];
                     while !rest.is_empty() {
                         let took = c.session.push(rest);
@@ -135,6 +146,9 @@ impl Node {
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
                 Err(_) => return,
             }
+        }
+        if now_ns.saturating_sub(c.heard_ns) >= DEAD_NS {
+            return;
         }
         if c.session.is_open() {
             if c.session.taken() > c.told {

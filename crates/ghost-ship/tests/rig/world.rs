@@ -19,6 +19,7 @@ const CAP: usize = 5;
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Cut(usize),
+    Silence(usize),
     Down(usize, u64),
     Up(usize),
     Wipe(usize),
@@ -97,7 +98,8 @@ impl World {
                 faults.push((
                     at,
                     match random.below(12) {
-                        0..4 => Fault::Cut(i),
+                        0..3 => Fault::Cut(i),
+                        3 => Fault::Silence(i),
                         4..7 => Fault::Down(i, lasts),
                         7 => Fault::Wipe(i),
                         8..10 => Fault::Full(i, lasts),
@@ -187,6 +189,7 @@ impl World {
         for fault in due.drain(..) {
             match fault {
                 Fault::Cut(i) => self.primary.cut_link(i),
+                Fault::Silence(i) => self.primary.silence(i),
                 Fault::Down(i, lasts) => {
                     self.nodes[i].up = false;
                     self.faults.push((now + lasts, Fault::Up(i)));
@@ -282,7 +285,7 @@ impl World {
         }
         let (ours, theirs) = SimLink::pair(line, &self.clock);
         self.primary.connect(i, Some(ours), fast, now, roll);
-        self.nodes[i].connect(theirs);
+        self.nodes[i].connect(theirs, now);
     }
 
     fn is_at_end(&self, i: usize) -> bool {
