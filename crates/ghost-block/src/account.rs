@@ -1,34 +1,40 @@
 //! What log and blocks take on the disk, and what of that only blocks keep there.
 //!
 //! A sealed segment and a full tile never change, so each is looked at once; what changes is looked
-//! at every time. A file that a block has and the log has not any more is counted once, however
-//! many blocks have it.
+//! at every time. What several blocks share is counted once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
 use rustix::fs::Stat;
 
-use crate::tree::{Room, Tree, is_folder};
+use crate::tree::{Room, Tree};
 use crate::volume::SETTLED;
 use crate::{BlockName, Usage};
 
+/// Bytes on the disk that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The same wherever the same bytes are used; 0 where nobody else uses them.
+    pub(crate) id: u64,
+    pub(crate) bytes: u64,
+}
+
 /// How one file is looked at.
 pub(crate) trait Gauge {
-    /// What file `name` of `folder` takes.
-    fn bytes(&self, folder: &Tree, name: &str, stat: &Stat) -> io::Result<u64>;
+    /// Where file `name` of `folder` lies.
+    fn parts(&self, folder: &Tree, name: &str, stat: &Stat) -> io::Result<Vec<Part>>;
 
-    /// What it takes beyond what the log's file of the same number takes, where that is known.
-    fn beyond(
-        &self,
-        folder: &Tree,
-        name: &str,
-        stat: &Stat,
-        log: Option<(&Tree, &str)>,
-    ) -> io::Result<u64>;
+    /// What a block that shares a growing file with the log may keep of it although its parts are the
+    /// log's.
+    fn grown_bytes(&self) -> u64;
 
     /// Whether what it tells is what the disk gave.
     fn exact(&self) -> bool;
+
+    fn bytes(&self, folder: &Tree, name: &str, stat: &Stat) -> io::Result<u64> {
+        Ok(self.parts(folder, name, stat)?.iter().map(|part| part.bytes).sum())
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,24 +43,41 @@ struct Settled {
     bytes: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Kept {
-    /// Of what never changes, what the log may give up: by its path below the log's folder.
+    /// Of what never changes, by its path below the log's folder.
     files: Vec<String>,
-    /// What the rest takes beyond the log; final once another block is newer.
-    own_bytes: u64,
-    last: bool,
+    /// Where the rest lies, without what the log has of it.
+    own: Vec<Part>,
+    /// Files of the log, by their path below its folder, that have the rest of it.
+    shared_with: Vec<String>,
+    /// While the log still has those, `own` stays what it is.
+    settled: bool,
 }
 
 /// Remembers what was looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     log: BTreeMap<String, Settled>,
-    /// What only blocks have still.
-    gone: BTreeMap<String, u64>,
+    /// What never changes and only blocks have still.
+    gone: BTreeMap<String, Vec<Part>>,
     blocks: BTreeMap<String, Kept>,
     /// What each block that was deleted kept, oldest first, until the file system has worked it off.
     leaving: VecDeque<u64>,
+}
+
+/// Of files in the folders that are settled: `tile/edge` is put in place anew, whatever else is there
+/// stays as it is.
+fn never_changes(path: &str) -> bool {
+    path.matches('/').count() > 1 || !path.starts_with("tile/")
+}
+
+/// The log's file of a number.
+struct Same {
+    folder: Tree,
+    name: String,
+    /// Below the log's folder, where it never changes any more.
+    path: Option<String>,
 }
 
 impl Account {
@@ -64,12 +87,10 @@ impl Account {
         let changing = self.look_at_log(&log, gauge)?;
         let settled: u64 = self.log.values().map(|file| file.bytes).sum();
         self.look_at_blocks(root, &log, gauge)?;
-        let own: u64 = self.blocks.values().map(|block| block.own_bytes).sum();
-        let gone: u64 = self.gone.values().sum();
         let Room { free_bytes, total_bytes } = root.room()?;
         Ok(Usage {
             log_bytes: settled + changing,
-            pinned_bytes: own + gone + self.leaving.iter().sum::<u64>(),
+            pinned_bytes: self.pinned() + self.leaving.iter().sum::<u64>(),
             free_bytes,
             total_bytes,
             exact: gauge.exact(),
@@ -78,18 +99,11 @@ impl Account {
 
     /// A block is deleted: what it alone kept goes, sooner or later.
     pub(crate) fn deleted(&mut self, name: &str) {
-        let Some(block) = self.blocks.remove(name) else { return };
-        let mut leaving = block.own_bytes;
-        let kept: BTreeSet<&str> =
-            self.blocks.values().flat_map(|b| b.files.iter().map(String::as_str)).collect();
-        for path in block.files {
-            if !kept.contains(path.as_str())
-                && let Some(bytes) = self.gone.remove(&path)
-            {
-                leaving += bytes;
-            }
+        let before = self.pinned();
+        if self.blocks.remove(name).is_some() {
+            self.forget_gone();
+            self.leaving.push_back(before.saturating_sub(self.pinned()));
         }
-        self.leaving.push_back(leaving);
     }
 
     /// The file system has worked off all deletions but the last so many.
@@ -99,16 +113,41 @@ impl Account {
         }
     }
 
+    /// What blocks keep beyond the log, each part once.
+    fn pinned(&self) -> u64 {
+        let own = self.blocks.values().flat_map(|block| &block.own);
+        let mut shared: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut bytes = 0;
+        for part in own.chain(self.gone.values().flatten()) {
+            if part.id == 0 {
+                bytes += part.bytes;
+            } else {
+                let most = shared.entry(part.id).or_default();
+                *most = part.bytes.max(*most);
+            }
+        }
+        bytes + shared.values().sum::<u64>()
+    }
+
+    fn forget_gone(&mut self) {
+        let wanted: BTreeSet<&String> = self.blocks.values().flat_map(|b| &b.files).collect();
+        let log = &self.log;
+        self.gone.retain(|path, _| wanted.contains(path) && !log.contains_key(path));
+    }
+
     /// Bytes of what changes; what does not is entered once.
     fn look_at_log(&mut self, log: &Tree, gauge: &dyn Gauge) -> io::Result<u64> {
         let mut changing = 0;
         let mut there = BTreeMap::new();
-        for name in log.list()? {
-            let stat = log.stat(&name)?;
-            if !is_folder(&stat) {
-                changing += gauge.bytes(log, &name, &stat)?;
+        for (name, is_folder) in log.entries()? {
+            if !is_folder {
+                changing += gauge.bytes(log, &name, &log.stat(&name)?)?;
             } else if SETTLED.contains(&name.as_str()) {
                 walk(log, &name, &mut |folder, path, name| {
+                    if !never_changes(path) {
+                        changing += gauge.bytes(folder, name, &folder.stat(name)?)?;
+                        return Ok(());
+                    }
                     let found = match self.log.get(path) {
                         Some(known) => *known,
                         None => {
@@ -127,12 +166,7 @@ impl Account {
                 })?;
             }
         }
-        let before = std::mem::replace(&mut self.log, there);
-        for (path, file) in before {
-            if !self.log.contains_key(&path) {
-                self.gone.insert(path, file.bytes);
-            }
-        }
+        self.log = there;
         Ok(changing)
     }
 
@@ -145,38 +179,31 @@ impl Account {
         self.blocks.retain(|name, _| names.iter().any(|(_, there)| there == name));
         let newest = names.last().map(|(number, _)| *number);
         for (number, name) in &names {
-            let newest = Some(*number) == newest;
-            if self.blocks.get(name).is_some_and(|known| known.last) {
+            let stays = |known: &Kept| {
+                known.settled && known.shared_with.iter().all(|path| self.log.contains_key(path))
+            };
+            if self.blocks.get(name).is_some_and(stays) {
                 continue;
             }
             match self.look_at_block(root, name, log, gauge) {
                 Ok(mut block) => {
-                    block.last = !newest;
+                    block.settled &= Some(*number) != newest;
                     self.blocks.insert(name.clone(), block);
                 }
                 // Not a folder, or on its way out.
-                Err(e)
-                    if matches!(
-                        e.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) => {}
+                Err(e) if is_gone(&e) => {}
                 Err(e) => return Err(e),
             }
         }
-        let mut wanted = BTreeSet::new();
+        self.forget_gone();
         for (name, block) in &self.blocks {
             for path in &block.files {
-                if self.log.contains_key(path) {
-                    continue;
+                if !self.log.contains_key(path) && !self.gone.contains_key(path) {
+                    let parts = parts_in_block(root, name, path, gauge)?;
+                    self.gone.insert(path.clone(), parts);
                 }
-                if !self.gone.contains_key(path) {
-                    let bytes = bytes_in_block(root, name, path, gauge)?;
-                    self.gone.insert(path.clone(), bytes);
-                }
-                wanted.insert(path.clone());
             }
         }
-        self.gone.retain(|path, _| wanted.contains(path));
         Ok(())
     }
 
@@ -189,46 +216,83 @@ impl Account {
     ) -> io::Result<Kept> {
         let known = self.blocks.get(name).map(|block| block.files.clone());
         let look = known.is_none();
-        let mut kept = Kept { files: known.unwrap_or_default(), own_bytes: 0, last: false };
+        let files = known.unwrap_or_default();
+        let mut kept = Kept { files, settled: true, ..Kept::default() };
         let block = root.folder("blocks")?.folder(name)?;
-        for name in block.list()? {
-            let stat = block.stat(&name)?;
-            if !is_folder(&stat) {
-                let in_log = self.same_file(log, &name, &stat);
-                let in_log = in_log.as_ref().map(|(folder, name)| (folder, name.as_str()));
-                kept.own_bytes += gauge.beyond(&block, &name, &stat, in_log)?;
-            } else if SETTLED.contains(&name.as_str()) && look {
-                walk(&block, &name, &mut |_, path, _| {
-                    kept.files.push(path.to_owned());
+        for (name, is_folder) in block.entries()? {
+            if is_folder && SETTLED.contains(&name.as_str()) {
+                walk(&block, &name, &mut |folder, path, name| {
+                    if !never_changes(path) {
+                        kept.own.extend(gauge.parts(folder, name, &folder.stat(name)?)?);
+                    } else if look {
+                        kept.files.push(path.to_owned());
+                    }
                     Ok(())
                 })?;
+            } else if !is_folder {
+                self.look_at_file(&block, &name, log, gauge, &mut kept)?;
             }
         }
         Ok(kept)
     }
 
+    fn look_at_file(
+        &self,
+        block: &Tree,
+        name: &str,
+        log: &Tree,
+        gauge: &dyn Gauge,
+        kept: &mut Kept,
+    ) -> io::Result<()> {
+        let stat = block.stat(name)?;
+        let mine = gauge.parts(block, name, &stat)?;
+        let Some(same) = self.same_file(log, name, &stat) else {
+            kept.own.extend(mine);
+            return Ok(());
+        };
+        let theirs = gauge.parts(&same.folder, &same.name, &same.folder.stat(&same.name)?)?;
+        let theirs: BTreeSet<u64> = theirs.iter().map(|part| part.id).collect();
+        let apart = mine.into_iter().filter(|part| part.id == 0 || !theirs.contains(&part.id));
+        kept.own.extend(apart);
+        kept.own.push(Part { id: 0, bytes: gauge.grown_bytes() });
+        match same.path {
+            Some(path) => kept.shared_with.push(path),
+            // It goes on growing.
+            None => kept.settled = false,
+        }
+        Ok(())
+    }
+
     /// Where the log has the file with this number now: under its name, or sealed.
-    fn same_file(&self, log: &Tree, name: &str, stat: &Stat) -> Option<(Tree, String)> {
+    fn same_file(&self, log: &Tree, name: &str, stat: &Stat) -> Option<Same> {
         if log.stat(name).is_ok_and(|found| found.st_ino == stat.st_ino) {
-            return Some((log.folder(".").ok()?, name.to_owned()));
+            return Some(Same { folder: log.folder(".").ok()?, name: name.to_owned(), path: None });
         }
         let (path, _) = self.log.iter().find(|(_, file)| file.inode == stat.st_ino)?;
         let (folder, name) = path.rsplit_once('/')?;
-        Some((log.folder(folder).ok()?, name.to_owned()))
+        let folder = log.folder(folder).ok()?;
+        Some(Same { folder, name: name.to_owned(), path: Some(path.clone()) })
     }
 }
 
-fn bytes_in_block(root: &Tree, block: &str, path: &str, gauge: &dyn Gauge) -> io::Result<u64> {
-    let Some((folder, name)) = path.rsplit_once('/') else { return Ok(0) };
-    let folder = match root.folder(&format!("blocks/{block}/{folder}")) {
-        Ok(folder) => folder,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(e) => return Err(e),
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn parts_in_block(
+    root: &Tree,
+    block: &str,
+    path: &str,
+    gauge: &dyn Gauge,
+) -> io::Result<Vec<Part>> {
+    let Some((folder, name)) = path.rsplit_once('/') else { return Ok(Vec::new()) };
+    let look = || {
+        let folder = root.folder(&format!("blocks/{block}/{folder}"))?;
+        gauge.parts(&folder, name, &folder.stat(name)?)
     };
-    match folder.stat(name) {
-        Ok(stat) => gauge.bytes(&folder, name, &stat),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
-        Err(e) => Err(e),
+    match look() {
+        Err(e) if is_gone(&e) => Ok(Vec::new()),
+        other => other,
     }
 }
 

@@ -5,16 +5,15 @@
 //! deleting one, looking at compression and sending take CAP_SYS_ADMIN. Without it a block is made
 //! writable, emptied and removed like a folder, and compression is not taken into account.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Stat;
 
-use crate::account::{Account, Gauge};
+use crate::account::{Account, Gauge, Part};
 use crate::tree::{Tree, blocks_bytes, is_folder};
 use crate::volume::{BLOCKS, LEAVING, LOG, is_leftover};
 use crate::{BlockError, BlockName, SendOptions, Usage, Volume, VolumeKind, Whole, sys};
@@ -151,7 +150,6 @@ impl Volume for Btrfs {
 
     fn usage(&mut self) -> Result<Usage, BlockError> {
         self.deleting()?;
-        self.extents.forget();
         self.account
             .usage(&self.root, &self.extents)
             .map_err(BlockError::io("look at what is used in", &self.data))
@@ -199,65 +197,37 @@ const GROWN_BYTES: u64 = 256 << 10;
 struct Extents {
     /// The caller may not: sizes before compression are told.
     refused: Cell<bool>,
-    /// Of the log's files that grow, in this round: what lies where.
-    seen: RefCell<BTreeMap<u64, BTreeMap<u64, u64>>>,
 }
 
-impl Extents {
-    fn forget(&self) {
-        self.seen.borrow_mut().clear();
-    }
-
-    /// A file's parts, each once; nothing where the caller may not look.
-    fn of(&self, folder: &Tree, stat: &Stat) -> io::Result<Option<BTreeMap<u64, u64>>> {
+impl Gauge for Extents {
+    fn parts(&self, folder: &Tree, _: &str, stat: &Stat) -> io::Result<Vec<Part>> {
+        // A snapshot's files have the numbers of the log's.
+        let whole = || vec![Part { id: stat.st_ino, bytes: blocks_bytes(stat) }];
         if self.refused.get() {
-            return Ok(None);
+            return Ok(whole());
         }
         let found = match sys::extents(folder.as_fd(), stat.st_ino) {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
                 self.refused.set(true);
-                return Ok(None);
+                return Ok(whole());
             }
             other => other?,
         };
         let covered: u64 = found.iter().map(|extent| extent.file_bytes).sum();
-        let in_tree: u64 = found.iter().filter(|e| e.at == 0).map(|e| e.disk_bytes).sum();
-        let mut parts: BTreeMap<u64, u64> =
-            found.iter().filter(|e| e.at != 0).map(|e| (e.at, e.disk_bytes)).collect();
         // What is not written out yet will take no more than its length.
         let waiting = u64::try_from(stat.st_size).unwrap_or(0).saturating_sub(covered);
-        parts.insert(0, in_tree + waiting);
-        Ok(Some(parts))
-    }
-}
-
-impl Gauge for Extents {
-    fn bytes(&self, folder: &Tree, _: &str, stat: &Stat) -> io::Result<u64> {
-        Ok(match self.of(folder, stat)? {
-            Some(parts) => parts.values().sum(),
-            None => blocks_bytes(stat),
-        })
+        // An extent may stand in a file several times, in pieces.
+        let extents: BTreeMap<u64, u64> =
+            found.iter().filter(|e| e.at != 0).map(|e| (e.at, e.disk_bytes)).collect();
+        let in_tree = found.iter().filter(|e| e.at == 0).map(|e| e.disk_bytes).sum::<u64>();
+        let mut parts: Vec<Part> =
+            extents.into_iter().map(|(id, bytes)| Part { id, bytes }).collect();
+        parts.push(Part { id: 0, bytes: in_tree + waiting });
+        Ok(parts)
     }
 
-    fn beyond(
-        &self,
-        folder: &Tree,
-        _: &str,
-        stat: &Stat,
-        log: Option<(&Tree, &str)>,
-    ) -> io::Result<u64> {
-        let Some(mine) = self.of(folder, stat)? else {
-            let all = blocks_bytes(stat);
-            return Ok(if log.is_some() { all.min(GROWN_BYTES) } else { all });
-        };
-        let Some((log, name)) = log else { return Ok(mine.values().sum()) };
-        let mut seen = self.seen.borrow_mut();
-        if let Entry::Vacant(vacant) = seen.entry(stat.st_ino) {
-            vacant.insert(self.of(log, &log.stat(name)?)?.unwrap_or_default());
-        }
-        let theirs = seen.get(&stat.st_ino);
-        let shared = |at: u64| at != 0 && theirs.is_some_and(|log| log.contains_key(&at));
-        Ok(mine.iter().filter(|(at, _)| !shared(**at)).map(|(_, bytes)| bytes).sum())
+    fn grown_bytes(&self) -> u64 {
+        if self.refused.get() { GROWN_BYTES } else { 0 }
     }
 
     fn exact(&self) -> bool {

@@ -23,7 +23,7 @@ pub enum BlockError {
     Taken { name: String },
     #[error("{} is no block's name", .name.escape_debug())]
     NotAName { name: String },
-    #[error("{} is damaged: {what}. Fetch the block from a replica", path.display())]
+    #[error("{} is damaged: {what}", path.display())]
     Damaged { path: PathBuf, what: String },
     #[error("{what} takes btrfs: this volume is a plain folder")]
     TakesBtrfs { what: &'static str },

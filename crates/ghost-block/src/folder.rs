@@ -10,8 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
-use crate::account::{Account, Gauge};
+use crate::account::{Account, Gauge, Part};
 use crate::btrfs::check_ours;
 use crate::copy::{self, Copied};
 use crate::tree::{Tree, blocks_bytes, is_folder};
@@ -134,19 +135,27 @@ fn fill(log: &Tree, block: &Tree) -> io::Result<Copied> {
     for (name, is_folder) in log.entries()? {
         if is_folder && SETTLED.contains(&name.as_str()) {
             link_all(&log.folder(&name)?, &block.make(&name)?)?;
-        } else if !is_folder && !name.starts_with(TORN) && !name.ends_with(NEW) {
-            if copy::file(log, &name, block)? == Copied::Shared {
-                shares = Copied::Shared;
-            }
-            let copied = block.at(&name, OFlags::RDONLY)?;
-            rustix::fs::fchmod(&copied, READ_FILE)?;
-            rustix::fs::fsync(&copied)?;
+        } else if !is_folder
+            && !name.starts_with(TORN)
+            && !name.ends_with(NEW)
+            && copied(log, &name, block)? == Copied::Shared
+        {
+            shares = Copied::Shared;
         }
     }
     rustix::fs::fchmod(block, READ_FOLDER)?;
     // Earlier changes of names become durable with it.
     block.sync()?;
     Ok(shares)
+}
+
+/// Copies a file, which nobody may write then; durable.
+fn copied(from: &Tree, name: &str, to: &Tree) -> io::Result<Copied> {
+    let how = copy::file(from, name, to)?;
+    let copied = to.at(name, OFlags::RDONLY)?;
+    rustix::fs::fchmod(&copied, READ_FILE)?;
+    rustix::fs::fsync(&copied)?;
+    Ok(how)
 }
 
 /// Gives files second names; they may not be written under either any more.
@@ -157,9 +166,13 @@ fn link_all(from: &Tree, to: &Tree) -> io::Result<()> {
             continue;
         }
         if from.stat(&name)?.st_mode & 0o222 != 0 {
-            rustix::fs::chmodat(from, name.as_str(), READ_FILE, AtFlags::empty())?;
+            // Somebody else's file is copied below, and the copy is ours.
+            let _ = rustix::fs::chmodat(from, name.as_str(), READ_FILE, AtFlags::empty());
         }
-        rustix::fs::linkat(from, name.as_str(), to, name.as_str(), AtFlags::empty())?;
+        match rustix::fs::linkat(from, name.as_str(), to, name.as_str(), AtFlags::empty()) {
+            Err(Errno::PERM | Errno::MLINK | Errno::XDEV) => drop(copied(from, &name, to)?),
+            other => other?,
+        }
     }
     Ok(rustix::fs::fchmod(to, READ_FOLDER)?)
 }
@@ -188,19 +201,13 @@ struct Plain {
 }
 
 impl Gauge for Plain {
-    fn bytes(&self, _: &Tree, _: &str, stat: &Stat) -> io::Result<u64> {
-        Ok(blocks_bytes(stat))
+    /// A second name is the same part.
+    fn parts(&self, _: &Tree, _: &str, stat: &Stat) -> io::Result<Vec<Part>> {
+        Ok(vec![Part { id: stat.st_ino, bytes: blocks_bytes(stat) }])
     }
 
-    fn beyond(
-        &self,
-        _: &Tree,
-        _: &str,
-        stat: &Stat,
-        log: Option<(&Tree, &str)>,
-    ) -> io::Result<u64> {
-        // The same number is the same file here: a second name takes nothing.
-        Ok(if log.is_some() { 0 } else { blocks_bytes(stat) })
+    fn grown_bytes(&self) -> u64 {
+        0
     }
 
     fn exact(&self) -> bool {

@@ -237,7 +237,9 @@ fn read(file: &dyn File, path: &Path) -> Result<Vec<u8>, BlockError> {
     let len = file.len().map_err(BlockError::io("look at", path))?;
     let damaged = |what: String| BlockError::Damaged { path: path.to_owned(), what };
     if len > FILE_BYTES_MAX {
-        return Err(damaged(format!("it has {len} bytes, and we write {FILE_BYTES} at most")));
+        return Err(damaged(format!(
+            "it has {len} bytes, and we write {FILE_BYTES} at most; move it away, and another is begun"
+        )));
     }
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
     let n = file.read_full_at(&mut bytes, 0).map_err(BlockError::io("read", path))?;
@@ -292,7 +294,8 @@ fn entries_of(disk: &dyn Disk, path: &Path) -> Result<Vec<Entry>, BlockError> {
             Some(entry) => entries.push(entry),
             None if n + 1 == count => {}
             None => {
-                let what = format!("line {} is no checkpoint of a block", n + 1);
+                let what =
+                    format!("line {} is no checkpoint of a block; blocks have copies", n + 1);
                 return Err(BlockError::Damaged { path: path.to_owned(), what });
             }
         }

@@ -87,7 +87,8 @@ pub fn manifest_of(disk: &Arc<dyn Disk>, block: &Path) -> Result<Manifest, Block
     if let Some(name) = name
         && (name.number != manifest.block || !name.is_of(&manifest.root))
     {
-        let what = format!("its manifest is the one of block {}", manifest.block);
+        let of = manifest.block;
+        let what = format!("its manifest is of block {of}; fetch the block from a replica");
         return Err(BlockError::Damaged { path: block.to_owned(), what });
     }
     Ok(manifest)
@@ -99,6 +100,8 @@ fn checkpoint_of(disk: &dyn Disk, block: &Path) -> Result<String, BlockError> {
     let mut bytes = vec![0; NOTE_BYTES_MAX];
     let n = file.read_full_at(&mut bytes, 0).map_err(BlockError::io("read", &path))?;
     bytes.truncate(n);
-    String::from_utf8(bytes)
-        .map_err(|_| BlockError::Damaged { path, what: "its checkpoint is no text".to_owned() })
+    String::from_utf8(bytes).map_err(|_| BlockError::Damaged {
+        path,
+        what: "it is no text; fetch the block from a replica".to_owned(),
+    })
 }

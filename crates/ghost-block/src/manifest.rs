@@ -257,7 +257,10 @@ impl Manifest {
         let mut bytes = vec![0; MANIFEST_BYTES_MAX + 1];
         let n = file.read_full_at(&mut bytes, 0).map_err(BlockError::io("read", &path))?;
         bytes.truncate(n);
-        Manifest::parse(&bytes).map_err(|what| BlockError::Damaged { path, what })
+        Manifest::parse(&bytes).map_err(|why| {
+            let what = format!("{why}; fetch the block from a replica");
+            BlockError::Damaged { path, what }
+        })
     }
 }
 

@@ -116,7 +116,7 @@ impl VolumeKind {
         match self {
             VolumeKind::Btrfs | VolumeKind::Simulated => &[],
             VolumeKind::Folder => &[
-                "no compression: the log takes about five times the room",
+                "no compression: the log takes several times the room",
                 "a block copies the active segment, unless the file system has reflinks (xfs)",
                 "blocks are files that may not be written, which root passes over; a btrfs \
                  snapshot has a flag for that",
