@@ -4,6 +4,8 @@
 //! durable, signed and sealed; whatever it had told must be found afterwards. A power cut is a copy
 //! of the file that holds the file system, taken by reflink while the child writes.
 
+#![expect(clippy::print_stdout, reason = "what was tried is worth reading")]
+
 mod sim;
 
 use std::collections::BTreeMap;

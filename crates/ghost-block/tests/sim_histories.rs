@@ -4,6 +4,8 @@
 //! `GHOST_SEED=N` tells one history again; `GHOSTBRIDGE_SEEDS=N` tells N from each theme, and
 //! `GHOST_SEED_FROM=N` begins there.
 
+#![expect(clippy::print_stdout, reason = "what was tried is worth reading")]
+
 mod sim;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -417,10 +417,9 @@ impl History {
             "{name} ends at line {last}, its checkpoint says {}",
             checkpoint.size
         );
-        let mut expected = inside.first().map_or(1, |line| line.seq);
-        for line in &inside {
+        let first = inside.first().map_or(1, |line| line.seq);
+        for (expected, line) in (first..).zip(&inside) {
             hold!(line.seq == expected, "{name} has line {} after {}", line.seq, expected - 1);
-            expected += 1;
             let at = usize::try_from(line.seq - 1).unwrap_or(usize::MAX);
             hold!(
                 fenced
