@@ -58,6 +58,15 @@ impl LoopFs {
         LoopFs::made(None, "ext4", &["mkfs.ext4", "-q", "-F", "-m", "0"], bytes, "")
     }
 
+    /// As [`ext4`](Self::ext4), with the image in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ext4`](Self::ext4).
+    pub fn ext4_in(folder: &Path, bytes: u64) -> Result<LoopFs, LabError> {
+        LoopFs::made(Some(folder), "ext4", &["mkfs.ext4", "-q", "-F", "-m", "0"], bytes, "")
+    }
+
     /// Mounts an image that is there; the image stays when this is dropped.
     ///
     /// # Errors
