@@ -21,6 +21,9 @@ use crate::recover::sealed;
 use crate::scan::{self, Piece, Scanner};
 use crate::verify::{Damage, DamageKind};
 
+/// How often a segment is looked for that is retired while it is looked for.
+const RACES_MAX: u32 = 8;
+
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
@@ -348,67 +351,78 @@ impl Lines {
 
     /// Opens the segment that holds `from`, or the oldest.
     fn first(&mut self) -> Result<bool, LogError> {
-        let sealed = sealed(&*self.disk, &self.layout)?;
-        if let Some((first, file)) = active(&*self.disk, &self.layout)?
-            && (first <= self.from || sealed.is_empty())
-        {
-            self.segment = first;
-            self.scanner = Some(Scanner::new(file, 0));
-            return Ok(true);
+        // Again where the one that was found is retired before it is opened.
+        for _ in 0..RACES_MAX {
+            let sealed = sealed(&*self.disk, &self.layout)?;
+            if let Some((first, file)) = active(&*self.disk, &self.layout)?
+                && (first <= self.from || sealed.is_empty())
+            {
+                self.segment = first;
+                self.scanner = Some(Scanner::new(file, 0));
+                return Ok(true);
+            }
+            let older = sealed.iter().rev().find(|s| **s <= self.from);
+            let Some(first) = older.or(sealed.first()) else { return Ok(false) };
+            if self.open(*first)? {
+                return Ok(true);
+            }
         }
-        let Some(first) = sealed.iter().rev().find(|s| **s <= self.from).or(sealed.first()) else {
-            return Ok(false);
-        };
-        self.open(*first)
+        Ok(false)
     }
 
-    /// At the end of a segment: goes to the next, where this one was sealed.
+    /// At the end of a segment: goes to the next, where this one was sealed, or sealed and retired.
     fn advance(&mut self) -> Result<bool, LogError> {
-        let sealed = sealed(&*self.disk, &self.layout)?;
-        if !sealed.contains(&self.segment) {
+        let sealed_now = sealed(&*self.disk, &self.layout)?;
+        let active = active(&*self.disk, &self.layout)?;
+        let is_active = active.as_ref().is_none_or(|(first, _)| *first == self.segment);
+        if is_active && !sealed_now.contains(&self.segment) {
             return Ok(false);
         }
-        // Lines may have come between the last look and the sealing.
-        let at = self.scanner.as_ref().map_or(0, Scanner::offset);
-        let end = self
-            .disk
-            .open_read(&self.layout.segment(self.segment))
-            .and_then(|f| f.len())
-            .map_err(LogError::io("read", &self.layout.segment(self.segment)))?;
-        if at < end {
-            let segment = self.segment;
-            let piece = match self.scanner.as_mut() {
-                Some(scanner) => {
-                    scanner.next().map_err(LogError::io("read", &self.layout.segment(segment)))?
+        // Lines may have come between the last look and the sealing. The file is still open,
+        // whatever became of its name.
+        let path = self.layout.segment(self.segment);
+        let segment = self.segment;
+        if let Some(scanner) = self.scanner.as_mut() {
+            let at = scanner.offset();
+            if at < scanner.len().map_err(LogError::io("read", &path))? {
+                let piece = scanner.next().map_err(LogError::io("read", &path))?;
+                if matches!(piece, Some(Piece::Unfinished(_)) | None) {
+                    return Err(LogError::Damaged(Damage {
+                        kind: DamageKind::Malformed,
+                        seq: self.next,
+                        segment,
+                        line: 0,
+                        byte: at,
+                    }));
                 }
-                None => None,
-            };
-            if matches!(piece, Some(Piece::Unfinished(_)) | None) {
-                return Err(LogError::Damaged(Damage {
-                    kind: DamageKind::Malformed,
-                    seq: self.next,
-                    segment,
-                    line: 0,
-                    byte: at,
-                }));
+                scanner.seek(at);
+                return Ok(true);
             }
-            // Read again from where it stood.
-            return self.open_from(segment, at);
         }
-        if sealed.contains(&self.next) {
+        if sealed_now.contains(&self.next) {
             return self.open(self.next);
         }
-        if let Some((first, file)) = active(&*self.disk, &self.layout)?
+        if let Some((first, file)) = active
             && first == self.next
         {
             self.segment = first;
             self.scanner = Some(Scanner::new(file, 0));
             return Ok(true);
         }
-        match sealed.iter().find(|s| **s > self.segment) {
+        // The next one may have been sealed between the two looks.
+        let sealed = sealed(&*self.disk, &self.layout)?;
+        if sealed.contains(&self.next) {
+            return self.open(self.next);
+        }
+        let oldest = match sealed.first() {
+            Some(first) => Some(*first),
+            None => self::active(&*self.disk, &self.layout)?.map(|(first, _)| first),
+        };
+        match (oldest, sealed.iter().find(|s| **s > self.segment)) {
+            (Some(first), _) if first > self.next => Err(LogError::Gone { seq: self.next, first }),
             // The next segment does not begin where this one ended: its first line says so.
-            Some(next) => self.open(*next),
-            None => Ok(false),
+            (_, Some(next)) => self.open(*next),
+            (_, None) => Ok(false),
         }
     }
 

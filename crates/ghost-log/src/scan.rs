@@ -45,6 +45,16 @@ impl Scanner {
         self.offset
     }
 
+    /// Bytes of the file as it is now.
+    pub(crate) fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    /// Reads on from another place.
+    pub(crate) fn seek(&mut self, offset: u64) {
+        (self.start, self.end, self.last, self.offset) = (0, 0, 0, offset);
+    }
+
     /// The whole line that was given last.
     pub(crate) fn current(&self) -> &[u8] {
         &self.block[self.start - self.last..self.start]

@@ -3,17 +3,20 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bolero::TypeGenerator;
 use common::*;
 use ghost_event::line::{LineKind, Note, View};
 use ghost_event::{Digest, Priority};
+use ghost_log::proof::checkpoint::SignedCheckpoint;
 use ghost_log::proof::tile::TileAt;
 use ghost_log::proof::{
     self, Nodes, Tree, check_consistency, check_inclusion, consistency, inclusion,
 };
 use ghost_log::{CheckpointFound, Layout, Log, LogConfig, LogError, TreeReader};
-use ghost_world::{Disk as _, Fault, SimDisk};
+use ghost_world::{Disk as _, Fault, RealClock, RealDisk, SimDisk};
 
 /// Every leaf that the log ever had, by the plain way; its nodes by the definition.
 #[derive(Debug, Default, Clone)]
@@ -432,6 +435,50 @@ fn on_a_full_disk_something_durable_is_left() {
     assert!(recovery.head.seq >= sealed.last().unwrap().last && recovery.epoch > 2);
     log.checkpoint().unwrap();
     assert!(verdict(&crashed).ok());
+}
+
+#[test]
+fn what_was_signed_is_found_again_while_the_log_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(dir.path(), config(4096), Arc::new(RealClock)).unwrap();
+    log.checkpoint().unwrap();
+    let done = AtomicBool::new(false);
+    let (compared, gone) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let layout = Layout::new(dir.path());
+            let mut kept = TreeReader::open(Arc::new(RealDisk), layout.clone()).unwrap();
+            let (mut compared, mut gone) = (0, 0);
+            while !done.load(Ordering::Relaxed) || compared == 0 {
+                let note = std::fs::read(layout.checkpoint()).unwrap();
+                let signed = SignedCheckpoint::parse(&note).unwrap().checkpoint;
+                let mut fresh = TreeReader::open(Arc::new(RealDisk), layout.clone()).unwrap();
+                for tree in [&mut kept, &mut fresh] {
+                    match proof::root(tree, signed.size) {
+                        Ok(root) => {
+                            assert_eq!(root, signed.root, "size {}", signed.size);
+                            compared += 1;
+                        }
+                        // Segments went between its look and its reading.
+                        Err(LogError::Gone { .. }) => gone += 1,
+                        Err(e) => panic!("size {}: {e}", signed.size),
+                    }
+                }
+            }
+            (compared, gone)
+        });
+        for i in 0..150 {
+            fill(&mut log, i * 9, i * 9 + 9).unwrap();
+            log.checkpoint_before_freeze().unwrap();
+            if i % 10 == 9 {
+                let old = log.segments();
+                log.retire(old[old.len() / 2].last).unwrap();
+            }
+        }
+        log.checkpoint().unwrap();
+        done.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert!(compared > gone, "{compared} compared, {gone} gone meanwhile");
 }
 
 #[derive(Debug, Clone, Copy, TypeGenerator)]

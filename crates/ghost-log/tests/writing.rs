@@ -415,3 +415,36 @@ fn a_log_on_the_real_disk_can_be_found_by_its_old_name() {
     let (_, recovery) = Log::open(dir.path(), config(4096), Arc::new(RealClock)).unwrap();
     assert_eq!((recovery.epoch, recovery.cut), (2, None));
 }
+
+#[test]
+fn a_reader_whose_segment_is_retired_reads_on_or_says_what_is_gone() {
+    for (behind, goes_on) in [(0, true), (1, false), (4, false)] {
+        let sim = made(200);
+        let (mut log, _) = open(&sim, config(4096)).unwrap();
+        let segments = log.segments();
+        let reader = LogReader::open_on(disk_of(&sim), Path::new(DATA));
+        let mut lines = reader.lines(0);
+        let mut seen = lines.next().unwrap().unwrap().seq;
+        log.retire(segments[behind].last).unwrap();
+        let end = loop {
+            match lines.next() {
+                Ok(Some(line)) => {
+                    assert_eq!(line.seq, seen + 1);
+                    seen = line.seq;
+                }
+                other => break other.map(|line| line.is_none()),
+            }
+        };
+        if goes_on {
+            assert!(end.unwrap());
+            assert_eq!(seen, log.durable().seq);
+        } else {
+            let first = segments[behind].last + 1;
+            assert_eq!(seen, segments[0].last, "the open one is read to its end");
+            let error = end.unwrap_err();
+            let gone =
+                matches!(error, LogError::Gone { seq, first: f } if seq == seen + 1 && f == first);
+            assert!(gone, "{error}");
+        }
+    }
+}
