@@ -81,6 +81,9 @@ struct Life {
     counts: BTreeMap<String, u64>,
     /// Segments were retired since the last block.
     retired: bool,
+    bulk: bool,
+    /// Events that wait for their sync, and when it is due.
+    due: Vec<(Seq, u64)>,
 }
 
 impl Life {
@@ -285,6 +288,7 @@ impl History {
     fn start(&mut self) -> Told<Option<Life>> {
         for attempt in 0..3 {
             let config = self.config();
+            let bulk = config.bulk;
             let data = Path::new(DATA);
             let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
             let opened = Log::open_on(disk.clone(), data, config, self.clock.clone());
@@ -314,8 +318,14 @@ impl History {
                                 self.crash()?;
                                 return Ok(None);
                             }
-                            let mut life =
-                                Life { log, sealer, counts: BTreeMap::new(), retired: false };
+                            let mut life = Life {
+                                log,
+                                sealer,
+                                counts: BTreeMap::new(),
+                                retired: false,
+                                bulk,
+                                due: Vec::new(),
+                            };
                             self.started(&mut life)?;
                             hold!(found.writable.is_empty(), "writable: {:?}", found.writable);
                             return Ok(Some(life));
@@ -440,8 +450,7 @@ impl History {
             45..=49 => self.burst(life)?,
             50..=56 => {
                 self.say("tick");
-                let now = self.clock.monotonic_ns();
-                life.log.tick(now).map(drop)
+                self.tick(life)?
             }
             57..=62 => {
                 self.say("sync");
@@ -512,13 +521,14 @@ impl History {
             return Ok(Err(e));
         }
         let answer = life.log.append(prio, shape.map(ShapeId), &body);
-        self.answered(life, n, &body, answer.map(|a| a.seq))
+        self.answered(life, n, prio, &body, answer.map(|a| a.seq))
     }
 
     fn answered(
         &mut self,
         life: &mut Life,
         n: u64,
+        prio: Priority,
         body: &[u8],
         answer: Result<Seq, LogError>,
     ) -> Told<Result<(), LogError>> {
@@ -527,6 +537,15 @@ impl History {
                 self.known.take(seq, body);
                 self.tally.lines += 1;
                 life.count("flow");
+                if !life.bulk {
+                    let now = self.clock.monotonic_ns();
+                    life.due.push((seq, now + sync_delay_ns(prio)));
+                    let durable = life.log.durable().seq;
+                    hold!(
+                        prio != Priority::Critical || durable >= seq,
+                        "critical line {seq} was taken in, and only {durable} lines are durable"
+                    );
+                }
                 Ok(Ok(()))
             }
             Err(e) => {
@@ -538,6 +557,19 @@ impl History {
         }
     }
 
+    /// What is due is synced.
+    fn tick(&mut self, life: &mut Life) -> Told<Result<(), LogError>> {
+        let now = self.clock.monotonic_ns();
+        if let Err(e) = life.log.tick(now) {
+            return Ok(Err(e));
+        }
+        let durable = life.log.durable().seq;
+        life.due.retain(|(seq, _)| *seq > durable);
+        let late = life.due.iter().find(|(_, at)| *at <= now);
+        hold!(late.is_none(), "line {late:?} was due at {now} and only {durable} are durable");
+        Ok(Ok(()))
+    }
+
     fn change(&mut self, life: &mut Life) -> Told<Result<(), LogError>> {
         let n = self.events;
         self.events += 1;
@@ -546,7 +578,7 @@ impl History {
         let prio = lines::priority(&mut self.random);
         self.say(format!("change {n} of {id} {prio:?}"));
         let answer = life.log.append_element(prio, None, &Element { kind, id }, &body);
-        self.answered(life, n, &body, answer.map(|a| a.seq))
+        self.answered(life, n, prio, &body, answer.map(|a| a.seq))
     }
 
     /// Many short events.
@@ -561,7 +593,8 @@ impl History {
                  \"ghost\":{{\"v\":1,\"event\":{n}"
             );
             let answer = life.log.append(Priority::Low, None, body.as_bytes());
-            let ended = self.answered(life, n, body.as_bytes(), answer.map(|a| a.seq))?;
+            let ended =
+                self.answered(life, n, Priority::Low, body.as_bytes(), answer.map(|a| a.seq))?;
             if ended.is_err() {
                 return Ok(ended);
             }
@@ -597,6 +630,7 @@ impl History {
     /// Seals and tends as the writer does.
     fn seal(&mut self, life: &mut Life) -> Told<Done> {
         self.say("seal");
+        let before = life.sealer.blocks().len();
         let facts = SealFacts {
             t2_ready_size: 0,
             events: &life.counts,
@@ -629,7 +663,13 @@ impl History {
                 }
             }
         }
-        self.tend(life)
+        let done = self.tend(life)?;
+        let (after, keep) = (life.sealer.blocks().len(), self.keep.last as usize);
+        hold!(
+            done != Done::Yes || after <= before.max(keep),
+            "{after} blocks are left; {before} were there before, and {keep} are kept"
+        );
+        Ok(done)
     }
 
     fn sealed(&mut self, block: &Block) -> Told {
@@ -851,6 +891,16 @@ fn deep() -> Told<Deep> {
     history.known.check(&history.disk, Path::new(DATA))?;
     drop(life);
     Ok(Deep { disk: history.disk, known: history.known, events: history.events })
+}
+
+/// How long an event may wait for its sync, as docs/operating.md promises.
+fn sync_delay_ns(prio: Priority) -> u64 {
+    match prio {
+        Priority::Critical => 0,
+        Priority::High => 100_000_000,
+        Priority::Medium => 1_000_000_000,
+        Priority::Low => 5_000_000_000,
+    }
 }
 
 /// Whether somebody must look after the disk.
