@@ -3,7 +3,8 @@
 //! A [`Detector`] hears of every flow when it starts, of every field while it runs and once when
 //! it ends; then it sets what the flow looked like it was doing ([`ghost_event::Behaviours`]),
 //! who took part ([`ghost_event::Party`]), whose service it was ([`brand`]) and what kind
-//! ([`category`]). How each detector decides, and how well, is in `docs/detectors.md`.
+//! ([`category`]). An [`anomaly::Scorer`] says how unlike everything before each flow is. How
+//! each of them decides, and how well, is in `docs/detectors.md`.
 //!
 //! **Invariant:** a behaviour is a closed word; no address, name or number enters it.
 //!

@@ -129,6 +129,8 @@ fn a_scan_is_one_incident_while_it_still_goes_on_and_says_how_much_it_tried() {
     assert_eq!(scorer.incidents().count(), 1);
     let incident = scorer.incident(last.incident.unwrap()).unwrap();
     assert!(incident.flows() >= 25 && incident.targets() == 1, "{incident:?}");
+    assert_eq!(incident.witnesses.len(), 8);
+    assert!(incident.witnesses.windows(2).all(|w| w[0].first < w[1].first));
     assert!(said(&last).contains("ports of one host within 20 s"), "{}", said(&last));
 }
 
@@ -279,6 +281,9 @@ fn a_shape_far_from_all_others_is_rarer_than_one_near_them() {
     let far = scorer.look(&f, Some(ShapeId(77)), &Alike);
     assert!(far.parts.shape > near.parts.shape, "{far:?} {near:?}");
     assert!(far.score > near.score, "{far:?} {near:?}");
+    let nearest = scorer.nearest(ShapeId(9), &Alike).map(|n| n.map(|(id, _)| id.0));
+    assert!(nearest.iter().all(|id| id.is_some_and(|id| id < 8)), "{nearest:?}");
+    assert_eq!(scorer.nearest(ShapeId(9), &()), [None; 3]);
     assert!(far.reasons.iter().flatten().any(|r| matches!(r, Reason::Shape { .. })));
 }
 

@@ -20,7 +20,7 @@ const SHAPES_MAX: usize = 4096;
 /// Share of flows that is forgotten of the counts of new things, once there are as many.
 const MEMORY: f32 = 16_384.0;
 /// Neighbours of a shape whose mean distance is its own.
-const NEIGHBOURS: usize = 3;
+pub(crate) const NEIGHBOURS: usize = 3;
 
 /// What may be new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,23 +132,39 @@ impl Familiar {
         self.shape_flows += 1.0;
     }
 
-    fn nearest(&self, shape: ShapeId, shapes: &dyn Shapes) -> f32 {
-        let mut best = [-1.0_f32; NEIGHBOURS];
-        let mut found = 0;
-        for (id, _) in self.shapes.iter().filter(|(_, known)| known.count > 0.0) {
-            let Some(mut cosine) = shapes.cosine(shape, ShapeId(*id)) else { continue };
-            found += 1;
+    /// The most similar shapes met before, the nearest first, and their cosines.
+    pub(crate) fn neighbours(
+        &self,
+        shape: ShapeId,
+        shapes: &dyn Shapes,
+    ) -> [Option<(ShapeId, f32)>; NEIGHBOURS] {
+        let mut best = [None; NEIGHBOURS];
+        let met = self.shapes.iter().filter(|(id, known)| known.count > 0.0 && **id != shape.0);
+        for (id, _) in met {
+            let Some(cosine) = shapes.cosine(shape, ShapeId(*id)) else { continue };
+            let mut next = Some((ShapeId(*id), cosine));
             for slot in &mut best {
-                if cosine > *slot {
-                    std::mem::swap(slot, &mut cosine);
+                let nearer = match (next, *slot) {
+                    (Some((_, new)), Some((_, old))) => new > old,
+                    (new, old) => new.is_some() && old.is_none(),
+                };
+                if nearer {
+                    std::mem::swap(slot, &mut next);
                 }
             }
         }
-        if found < NEIGHBOURS {
-            return 0.0;
+        best
+    }
+
+    fn nearest(&self, shape: ShapeId, shapes: &dyn Shapes) -> f32 {
+        let mut sum = 0.0;
+        for neighbour in self.neighbours(shape, shapes) {
+            // With fewer than so many shapes nothing is far yet.
+            let Some((_, cosine)) = neighbour else { return 0.0 };
+            sum += cosine;
         }
         #[expect(clippy::cast_precision_loss, reason = "three")]
-        let mean = best.iter().sum::<f32>() / NEIGHBOURS as f32;
+        let mean = sum / NEIGHBOURS as f32;
         (1.0 - mean).max(0.0)
     }
 

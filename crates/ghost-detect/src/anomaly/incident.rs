@@ -16,6 +16,17 @@ pub(crate) const INCIDENTS_MAX: usize = 1024;
 /// Quiet time after which what comes is another incident.
 const QUIET_NS: i64 = 600_000_000_000;
 
+/// Flows of an incident that are named.
+const WITNESSES: usize = 8;
+
+/// By what a flow is found again in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witness {
+    /// Its first packet.
+    pub first: Timestamp,
+    pub community_id: Option<[u8; 20]>,
+}
+
 /// The number of an incident; rises from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IncidentId(pub u64);
@@ -33,6 +44,8 @@ pub struct Incident {
     pub target: Option<IpAddr>,
     /// The highest score of a flow.
     pub score: f32,
+    /// Its first eight flows.
+    pub witnesses: Vec<Witness>,
     flows: Distinct<8>,
     sources: Distinct<2>,
     targets: Distinct<2>,
@@ -105,6 +118,7 @@ impl Incidents {
             source: f.src_ip,
             target: f.dst_ip,
             score: 0.0,
+            witnesses: Vec::new(),
             flows: Distinct::default(),
             sources: Distinct::default(),
             targets: Distinct::default(),
@@ -113,6 +127,10 @@ impl Incidents {
         incident.last = incident.last.max(now);
         incident.behaviours.insert(behaviours);
         incident.score = incident.score.max(score);
+        let witness = Witness { first: f.first, community_id: f.community_id };
+        if incident.witnesses.len() < WITNESSES && !incident.witnesses.contains(&witness) {
+            incident.witnesses.push(witness);
+        }
         let (a, b) =
             (f.src_ip.map_or(0, super::rates::number), f.dst_ip.map_or(0, super::rates::number));
         let ports = u64::from(f.src_port) << 16 | u64::from(f.dst_port);

@@ -32,7 +32,7 @@ mod state;
 use ghost_event::{Behaviours, EndReason, Features, ShapeId};
 
 pub use familiar::New;
-pub use incident::{Incident, IncidentId};
+pub use incident::{Incident, IncidentId, Witness};
 pub use mute::{MUTES_MAX, Mute, Muted, TooManyMutes};
 pub use rates::Rate;
 pub use reason::Reason;
@@ -339,6 +339,13 @@ impl Scorer {
         let parts = Parts { shape: distance, ..Parts::default() };
         let alert = wanted && !muted;
         Scored { score: distance, alert, muted, incident, opens, reasons, parts }
+    }
+
+    /// The three shapes met before that are most similar, the nearest first, and their cosines:
+    /// what is usual and comes closest.
+    #[must_use]
+    pub fn nearest(&self, shape: ShapeId, shapes: &dyn Shapes) -> [Option<(ShapeId, f32)>; 3] {
+        self.familiar.neighbours(shape, shapes)
     }
 
     /// An incident by its number, while it is remembered.
