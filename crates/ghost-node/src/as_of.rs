@@ -179,7 +179,7 @@ mod tests {
         let (mut sealer, _) = Sealer::open(blocks::disk(), volume, layout).unwrap();
         let facts = SealFacts {
             t2_ready_size: pen.ready_size(),
-            events: &BTreeMap::new(),
+            events: &BTreeMap::from([("flow".to_owned(), 1)]),
             lost: Lost::default(),
             reason: Reason::Asked,
             waited_ms: 0,

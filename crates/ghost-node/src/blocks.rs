@@ -130,12 +130,20 @@ pub fn diff(a: &Listed, b: &Listed) -> Result<Diff, BlockError> {
     ghost_block::diff(&disk(), place(a)?, place(b)?)
 }
 
-/// Makes a block the log again.
+/// Makes a block the log again. In its place the index goes: it knows lines that are none any more,
+/// and is made anew from the log by whoever opens it next.
 ///
 /// # Errors
 /// A daemon writes the log, the block is gone, the target is taken.
 pub fn restore(data: &DataDir, block: &Listed, target: &Target) -> Result<Restored, BlockError> {
-    ghost_block::restore(data.root(), &block.name, target)
+    let restored = ghost_block::restore(data.root(), &block.name, target)?;
+    if *target == Target::InPlace
+        && let Err(source) = std::fs::remove_dir_all(data.index())
+        && source.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(BlockError::Io { what: "remove", path: data.index(), source });
+    }
+    Ok(restored)
 }
 
 /// Bytes of the file system under `data`; 0 where it does not tell.

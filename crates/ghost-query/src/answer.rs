@@ -328,7 +328,11 @@ fn manners() -> [(Clause, f32); 2] {
 /// Records below IP that nobody asked for: neither their application, nor a scan of theirs, nor
 /// anything that only the link has.
 fn below_ip(understanding: &Understanding, tags: &Tags) -> Result<Option<Clause>, QueryError> {
-    let mut asked = vec![Clause::Has(Term::text(Kind::Behaviour, "arp_scan"))];
+    let mut asked = vec![
+        Clause::Has(Term::text(Kind::Behaviour, "arp_scan")),
+        // No record of traffic at all: what became of a bridge has no address.
+        Clause::Has(Term::text(Kind::Event, "change")),
+    ];
     for part in &understanding.parts {
         match (&part.filter.key, part.mode) {
             (Key::Mac | Key::Proto, Mode::Must | Mode::Prefer) => return Ok(None),

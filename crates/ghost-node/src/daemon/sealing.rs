@@ -476,3 +476,176 @@ impl Sealing {
 fn tenths(bytes: u64, a_day: f64) -> f64 {
     (bytes as f64 / a_day.max(1.0) * 10.0).floor() / 10.0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use crossbeam_channel::bounded;
+    use ghost_block::{Manifest, Volume};
+    use ghost_event::line::Source;
+    use ghost_event::{Tier, Vector};
+    use ghost_log::LogConfig;
+    use ghost_world::SimClock;
+
+    use super::*;
+    use crate::daemon::sample;
+    use crate::{Profile, blocks};
+
+    /// A clock that stands still, and a volume that may be away.
+    #[derive(Debug)]
+    struct Host {
+        clock: Arc<SimClock>,
+        away: AtomicBool,
+    }
+
+    impl DaemonHost for Host {
+        fn clock(&self) -> Arc<dyn Clock> {
+            Arc::clone(&self.clock) as _
+        }
+        fn random_id(&self) -> [u8; 16] {
+            [1; 16]
+        }
+        fn random_seed(&self) -> [u8; 32] {
+            [2; 32]
+        }
+        fn say(&self, _words: &str) {}
+        fn volume(&self, data: &Path) -> Result<Box<dyn Volume>, BlockError> {
+            if self.away.load(Ordering::Relaxed) {
+                return Err(BlockError::HelperGone);
+            }
+            Ok(ghost_block::open_volume(data))
+        }
+    }
+
+    struct House {
+        dir: tempfile::TempDir,
+        host: Arc<Host>,
+        shared: Arc<Shared>,
+        pen: Pen,
+        sealing: Sealing,
+    }
+
+    impl House {
+        fn new(away: bool) -> House {
+            let dir = tempfile::tempdir().unwrap();
+            let data = DataDir::new(dir.path());
+            let clock = Arc::new(SimClock::new(1_700_000_000_000_000_000));
+            let host = Arc::new(Host { clock, away: AtomicBool::new(away) });
+            let config = LogConfig { key_seed: [2; 32], ..LogConfig::default() };
+            let (mut pen, _) =
+                Pen::open(blocks::disk(), &data, config, Profile::Balanced, host.clock()).unwrap();
+            let shared = Arc::new(Shared::default());
+            shared.texts().model.state = "ready".to_owned();
+            let mut sealing = Sealing::new(
+                &Blocks::default(),
+                DiskCap::Bytes(1 << 30),
+                &data,
+                Arc::clone(&shared),
+                Arc::clone(&host) as _,
+            );
+            sealing.begin(&mut pen).unwrap();
+            House { dir, host, shared, pen, sealing }
+        }
+
+        fn now(&self) -> u64 {
+            self.host.clock.monotonic_ns()
+        }
+
+        /// One flow of a shape of its own, of priority high.
+        fn flow(&mut self) -> Option<crate::pen::Worded> {
+            let flow = &sample::flows(&[([10, 0, 0, 1], 22)])[0];
+            let worded = self.pen.flow(flow, &Source::default()).unwrap();
+            self.sealing.logged("flow", Priority::High, self.now());
+            worded
+        }
+
+        fn pass(&mut self, ms: u32) {
+            self.host.clock.pass(ms * 1_000_000);
+            let now = self.now();
+            self.sealing.work(&mut self.pen, now).unwrap();
+        }
+
+        fn sealed(&self) -> u64 {
+            self.shared.texts().blocks.sealed
+        }
+
+        fn manifest(&self) -> Manifest {
+            let block = blocks::find(&DataDir::new(self.dir.path()), "").unwrap();
+            blocks::manifest(&block).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_due_block_waits_for_a_new_shapes_vector_and_then_goes_without_and_says_so() {
+        let mut house = House::new(false);
+        house.flow();
+        house.pass(499);
+        assert_eq!((house.sealed(), house.sealing.barrier_ns), (0, None));
+        house.pass(1);
+        assert!(house.sealed() == 0 && house.sealing.barrier_ns.is_some());
+        house.pass(199);
+        assert_eq!(house.sealed(), 0, "high may wait 200 ms");
+        house.pass(1);
+        let manifest = house.manifest();
+        assert_eq!((house.sealed(), manifest.waited_ms), (1, 200));
+        assert_eq!(manifest.reason, Reason::High);
+        assert!(manifest.t2_ready_size < manifest.sealed_size);
+        assert_eq!(manifest.events, BTreeMap::from([("flow".to_owned(), 1)]));
+        // Nothing new: nothing due, and nothing sealed however long it takes.
+        assert_eq!(house.sealing.due(), None);
+        for _ in 0..10 {
+            house.pass(4000);
+        }
+        assert_eq!(house.sealed(), 1);
+    }
+
+    #[test]
+    fn a_vector_that_comes_in_time_ends_the_wait_and_the_block_is_ready_to_its_end() {
+        let mut house = House::new(false);
+        let worded = house.flow().unwrap();
+        house.pass(500);
+        assert_eq!(house.sealed(), 0);
+        let full = Vector { tier: Tier::Full, scale: 1.0, components: vec![1; 384].into() };
+        house.pen.refined(&worded, "a model", &full).unwrap();
+        house.pass(20);
+        let manifest = house.manifest();
+        assert_eq!((house.sealed(), manifest.waited_ms), (1, 20));
+        assert_eq!(manifest.t2_ready_size, manifest.sealed_size);
+    }
+
+    #[test]
+    fn without_a_model_nobody_waits() {
+        let mut house = House::new(false);
+        house.shared.texts().model.state = "absent".to_owned();
+        house.flow();
+        house.pass(500);
+        assert_eq!((house.sealed(), house.manifest().waited_ms), (1, 0));
+    }
+
+    #[test]
+    fn a_helper_that_is_away_is_told_and_tried_for_again_while_the_log_goes_on() {
+        let mut house = House::new(true);
+        assert!(house.shared.texts().blocks.trouble.contains("helper"));
+        house.flow();
+        let (ask, answer) = bounded(1);
+        house.sealing.ask(ask);
+        house.pass(600);
+        assert!(answer.try_recv().unwrap().unwrap_err().contains("helper"));
+        let failed = house.shared.texts().blocks.failed;
+        for _ in 0..20 {
+            house.pass(1000);
+        }
+        let tried = house.shared.texts().blocks.failed - failed;
+        assert!((2..=6).contains(&tried), "later each time: {tried}");
+        house.flow();
+        house.host.away.store(false, Ordering::Relaxed);
+        for _ in 0..60 {
+            house.pass(1000);
+        }
+        assert_eq!(house.sealed(), 1);
+        assert!(house.shared.texts().blocks.trouble.is_empty());
+        assert_eq!(house.manifest().events, BTreeMap::from([("flow".to_owned(), 2)]));
+    }
+}

@@ -404,7 +404,10 @@ impl Writer {
         // With more to do, lines are written in large pieces anyway.
         if idle || self.due_ns.is_some_and(|at| at <= now) {
             match self.with_pen(|pen| pen.log.tick(now)) {
-                Ok(due) => self.due_ns = due,
+                Ok(due) => {
+                    self.due_ns = due;
+                    self.well();
+                }
                 Err(error @ LogError::NoSpace { .. }) => {
                     self.due_ns = Some(now.saturating_add(LOG_RETRY_NS));
                     self.trouble(&error);
@@ -417,6 +420,14 @@ impl Writer {
             self.tell();
         }
         self.seal(now);
+    }
+
+    /// What was written went well: where nothing is left to be told, there is no trouble any more.
+    fn well(&self) {
+        let waits = self.pen.as_ref().is_none_or(|pen| pen.log.waiting_bytes() > 0);
+        if self.losses.is_empty() && !waits {
+            self.shared.texts().log_trouble.clear();
+        }
     }
 
     /// Seals and tends what is due.

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 
 use crate::cli::{BlockCommand, ListFormat, Place, VerdictFormat};
 use crate::commands::import::Offline;
-use crate::commands::log::print_json;
 use crate::commands::memory::{self, moment, stamp};
 use crate::commands::status::bytes;
 use crate::outcome::{Done, Failed, counted, printed, say};
-use crate::render::safe_text as safe;
+use crate::render::{safe_json, safe_text as safe};
 use crate::settings;
 
 /// Runs the command.
@@ -49,39 +48,36 @@ fn list(place: &Place, limit: usize, output: ListFormat) -> Result<Done, Failed>
         say(format_args!("{} older: --limit 0 lists all", counted(older as u64, "block")));
         all.drain(..older);
     }
+    printed(print_list(&all, output))?;
+    Ok(if all.is_empty() { Done::Nothing } else { Done::Well })
+}
+
+fn print_list(all: &[Listed], output: ListFormat) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let print = || -> io::Result<()> {
-        match output {
-            ListFormat::Json => {
-                let all: Vec<Value> = all.iter().map(as_json).collect();
-                writeln!(out, "{}", Value::from(all))?;
-            }
-            ListFormat::Jsonl => {
-                for block in &all {
-                    writeln!(out, "{}", as_json(block))?;
-                }
-            }
-            ListFormat::Table => {
-                if !all.is_empty() {
-                    writeln!(out, "{:<32} {:<24} {:>12}", "block", "sealed", "lines")?;
-                }
-                for block in &all {
-                    let there = if block.path.is_some() { "" } else { "gone" };
-                    let name = block.name.to_string();
-                    let row = format!(
-                        "{name:<32} {:<24} {:>12}  {there}",
-                        moment(block.time),
-                        block.size
-                    );
-                    writeln!(out, "{}", row.trim_end())?;
-                }
+    match output {
+        ListFormat::Json => {
+            let all: Vec<Value> = all.iter().map(as_json).collect();
+            writeln!(out, "{}", safe_json(&Value::from(all)))?;
+        }
+        ListFormat::Jsonl => {
+            for block in all {
+                writeln!(out, "{}", safe_json(&as_json(block)))?;
             }
         }
-        out.flush()
-    };
-    let any = !all.is_empty();
-    printed({ print }())?;
-    Ok(if any { Done::Well } else { Done::Nothing })
+        ListFormat::Table => {
+            if !all.is_empty() {
+                writeln!(out, "{:<32} {:<24} {:>12}", "block", "sealed", "lines")?;
+            }
+            for block in all {
+                let there = if block.path.is_some() { "" } else { "gone" };
+                let name = block.name.to_string();
+                let row =
+                    format!("{name:<32} {:<24} {:>12}  {there}", moment(block.time), block.size);
+                writeln!(out, "{}", row.trim_end())?;
+            }
+        }
+    }
+    out.flush()
 }
 
 fn as_json(block: &Listed) -> Value {
@@ -129,6 +125,10 @@ fn show(place: &Place, name: Option<&str>, output: VerdictFormat) -> Result<Done
         }
     }
     Ok(Done::Well)
+}
+
+fn print_json(value: &Value) -> Result<(), Failed> {
+    printed(writeln!(io::stdout(), "{}", safe_json(value)))
 }
 
 /// Each line made harmless, and left a line.
@@ -269,11 +269,8 @@ fn restore(place: &Place, name: &str, target: Target) -> Result<Done, Failed> {
     if let Some(aside) = &done.moved_aside {
         say(format_args!("the log that was there lies in {}", safe(&aside.display().to_string())));
     }
-    if done.moved_aside.is_none() {
-        return Ok(Done::Well);
+    if done.moved_aside.is_some() {
+        say("the index is made anew by the next start, or by `ghostbridge index rebuild`");
     }
-    say(
-        "the index reaches too far now: the next start, or `ghostbridge index rebuild`, makes it anew",
-    );
     Ok(Done::Well)
 }

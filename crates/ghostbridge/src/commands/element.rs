@@ -7,10 +7,9 @@ use ghost_node::elements::{self, Listed};
 use serde_json::{Value, json};
 
 use crate::cli::{ElementCommand, ListFormat, Place, VerdictFormat};
-use crate::commands::log::print_json;
 use crate::commands::memory::{moment, stamp};
 use crate::outcome::{Done, Failed, counted, printed};
-use crate::render::{Layout, Output, Renderer, safe_text as safe};
+use crate::render::{Layout, Output, Renderer, safe_json, safe_text as safe};
 
 /// Runs the command.
 pub(crate) fn run(place: &Place, asked: ElementCommand) -> Result<Done, Failed> {
@@ -27,11 +26,11 @@ fn list(place: &Place, output: ListFormat) -> Result<Done, Failed> {
     match output {
         ListFormat::Json => {
             let all: Vec<Value> = all.iter().map(|(id, one)| as_json(id, one)).collect();
-            text += &format!("{}\n", Value::from(all));
+            text += &format!("{}\n", safe_json(&Value::from(all)));
         }
         ListFormat::Jsonl => {
             for (id, one) in &all {
-                text += &format!("{}\n", as_json(id, one));
+                text += &format!("{}\n", safe_json(&as_json(id, one)));
             }
         }
         ListFormat::Table => {
@@ -52,19 +51,14 @@ fn list(place: &Place, output: ListFormat) -> Result<Done, Failed> {
 
 fn as_json(id: &str, one: &Listed) -> Value {
     json!({
-        "element": safe_json(id),
-        "type": safe_json(&one.kind),
+        "element": id,
+        "type": &one.kind,
         "height": one.height,
         "seq": one.seq,
         "leaf": one.leaf.to_string(),
-        "action": safe_json(&one.action),
+        "action": &one.action,
         "time": one.time.map(stamp),
     })
-}
-
-/// Names may come from anywhere; JSON escapes what steers a terminal, all but the C1 range.
-fn safe_json(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn history(place: &Place, id: &str, output: Output) -> Result<Done, Failed> {
@@ -101,7 +95,7 @@ fn verify(place: &Place, id: Option<&str>, output: VerdictFormat) -> Result<Done
                 .iter()
                 .map(|(id, v)| {
                     json!({
-                        "element": safe_json(id),
+                        "element": id,
                         "ok": v.ok(),
                         "events": v.events,
                         "first_height": v.first_height,
@@ -112,7 +106,7 @@ fn verify(place: &Place, id: Option<&str>, output: VerdictFormat) -> Result<Done
                     })
                 })
                 .collect();
-            print_json(&Value::from(all))?;
+            printed(writeln!(io::stdout(), "{}", safe_json(&Value::from(all))))?;
         }
         VerdictFormat::Table => {
             let mut text = String::new();

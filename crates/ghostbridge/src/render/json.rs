@@ -16,6 +16,14 @@ pub(super) fn line(out: &mut impl Write, line: &[u8], hit: Option<Hit<'_>>) -> i
     out.write_all(b"\n")
 }
 
+/// A value of our own making, spelled as lines are: names in it may come from anywhere.
+pub(crate) fn value(value: &Value) -> String {
+    let mut out = Vec::new();
+    // Writing into memory fails for nobody.
+    drop(spelled(&mut out, &value.to_string()));
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// The state of an array that is being written.
 #[derive(Debug, Default)]
 pub(super) struct Array {

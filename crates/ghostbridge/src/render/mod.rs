@@ -21,6 +21,7 @@ mod hostile;
 
 use std::io::{self, IsTerminal, Write};
 
+pub(crate) use json::value as safe_json;
 pub(crate) use row::Row;
 pub(crate) use safe::terminal as safe_text;
 
