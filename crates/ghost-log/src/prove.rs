@@ -40,6 +40,8 @@ pub enum ProveError {
          the next block"
     )]
     Uncovered { seq: Seq, size: u64 },
+    #[error("{old} lines are more than {new}: a log never shrinks; name the older one first")]
+    Shrunk { old: u64, new: u64 },
     #[error("lines are numbered from 1")]
     NoLine,
     #[error("no block {block} was sealed in this log")]
@@ -125,7 +127,7 @@ pub fn continued(
     new: u64,
 ) -> Result<Continued, ProveError> {
     if old > new {
-        return Err(ProveError::Differs(ProofError::Shrunk { old, new }));
+        return Err(ProveError::Shrunk { old, new });
     }
     let mut tree = TreeReader::open(disk.clone(), layout.clone())?;
     let path = proof::consistency(&mut tree, old, new)?;

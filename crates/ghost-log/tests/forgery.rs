@@ -267,6 +267,18 @@ fn a_swapped_key_was_authorised_by_nobody() {
 }
 
 #[test]
+fn a_log_without_its_checkpoints_is_not_taken_for_a_trusted_keys() {
+    let seen = seen();
+    seen.sim.remove(&log_file("checkpoint")).unwrap();
+    assert!(verdict(&seen.sim).unproven().contains(&Unproven::NoCheckpoint));
+    let options = VerifyOptions { keys: vec![seen.key.clone()], ..VerifyOptions::default() };
+    let verdict = verify_on(&disk_of(&seen.sim), Path::new(DATA), &options).unwrap();
+    let names: Vec<&str> = verdict.findings.iter().map(Finding::name).collect();
+    assert_eq!(names, ["not_signed"]);
+    assert!(verdict.wrong()[0].contains(&seen.key.id.to_string()), "{:?}", verdict.wrong());
+}
+
+#[test]
 fn a_key_that_the_old_one_named_is_no_swap() {
     let seen = seen();
     let (mut log, _) = open(&seen.sim, config(4096)).unwrap();

@@ -39,6 +39,8 @@ pub enum Finding {
     UnknownKey { by: Claimant, key: String },
     /// The log's checkpoints are signed by `key`, which no trusted key authorised.
     KeySwapped { key: String, trusted: String },
+    /// Keys are trusted, and no checkpoint is there that they or their successors signed.
+    NotSigned { trusted: String },
     /// A line names a key that its alleged predecessor did not name, or that is none.
     KeyForged { seq: Seq, key: String, by: String },
     /// None of the witnesses that were asked for has cosigned the given checkpoint.
@@ -71,6 +73,7 @@ impl Finding {
             Finding::WrongSignature { .. } => "wrong_signature",
             Finding::UnknownKey { .. } => "unknown_key",
             Finding::KeySwapped { .. } => "key_swapped",
+            Finding::NotSigned { .. } => "not_signed",
             Finding::KeyForged { .. } => "key_forged",
             Finding::NotWitnessed { .. } => "not_witnessed",
             Finding::Untrusted { .. } => "untrusted",
@@ -122,6 +125,11 @@ impl fmt::Display for Finding {
                 f,
                 "key swapped: the log's checkpoints are signed by {key}, which {trusted} did not \
                  authorise"
+            ),
+            Finding::NotSigned { trusted } => write!(
+                f,
+                "not signed: no checkpoint that speaks of these lines is signed at all, but you \
+                 trust {trusted}"
             ),
             Finding::KeyForged { seq, key, by } => write!(
                 f,

@@ -34,7 +34,11 @@ use crate::head::Head;
 use crate::layout::Layout;
 use crate::proof::checkpoint::SignedCheckpoint;
 use crate::proof::key::VerifyingKey;
+use crate::recover::sealed;
 use pass::Pass;
+
+/// Segments are sealed and retired every few minutes: this often in a row is no coincidence.
+const ATTEMPTS_MAX: u32 = 16;
 
 /// What verification goes by beside the log itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,5 +94,16 @@ pub fn verify_at(
     layout: &Layout,
     options: &VerifyOptions,
 ) -> Result<Verdict, LogError> {
-    Pass::run(disk, layout, options)
+    let mut attempts = 1;
+    loop {
+        let before = sealed(&**disk, layout)?;
+        let done = Pass::run(disk, layout, options);
+        // What a writer seals and retires meanwhile is no damage: then it is looked at once more.
+        let well = done.as_ref().is_ok_and(Verdict::ok);
+        if well || attempts == ATTEMPTS_MAX || sealed(&**disk, layout)? == before {
+            return done;
+        }
+        std::thread::yield_now();
+        attempts += 1;
+    }
 }

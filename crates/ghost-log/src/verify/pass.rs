@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ghost_event::line::{Note, Tail, View};
+use ghost_event::line::{LINE_BYTES_MAX, Note, Tail, View};
 use ghost_event::{Digest, Seq};
 use ghost_world::{Disk, File};
 
@@ -29,18 +29,64 @@ struct Segment {
 }
 
 fn segments(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<Vec<Segment>, LogError> {
-    let mut all: Vec<Segment> = sealed(&**disk, layout)?
-        .into_iter()
-        .map(|first| Segment { path: layout.segment(first), named: Some(first) })
-        .collect();
+    let mut listed = sealed(&**disk, layout)?;
     let path = layout.active();
-    match disk.open_read(&path).and_then(|f| f.len()) {
-        Ok(0) => {}
-        Ok(_) => all.push(Segment { path, named: None }),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(LogError::io("open", &path)(e)),
+    loop {
+        let active = match disk.open_read(&path).and_then(|f| f.len()) {
+            Ok(0) => None,
+            Ok(_) => Some(Segment { path: path.clone(), named: None }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(LogError::io("open", &path)(e)),
+        };
+        // The active segment may have been sealed between the two.
+        let again = sealed(&**disk, layout)?;
+        if again.last() == listed.last() {
+            let named = |first| Segment { path: layout.segment(first), named: Some(first) };
+            return Ok(again.into_iter().map(named).chain(active).collect());
+        }
+        listed = again;
     }
-    Ok(all)
+}
+
+/// What stands next in a segment.
+enum Next {
+    /// The scanner's current line.
+    Line,
+    Broken,
+    End,
+}
+
+/// The next line. One that is being written is waited for as long as it grows.
+fn next(scanner: &mut Scanner) -> io::Result<Next> {
+    let mut before = None;
+    loop {
+        let len = match scanner.next()? {
+            None => return Ok(Next::End),
+            Some(Piece::Line(_)) => return Ok(Next::Line),
+            Some(Piece::TooLong(_)) => return Ok(Next::Broken),
+            Some(Piece::Unfinished(rest)) => rest.len(),
+        };
+        if before == Some(len) {
+            return Ok(Next::Broken);
+        }
+        before = Some(len);
+    }
+}
+
+/// The first whole line of a file.
+fn first_line(file: &dyn File) -> io::Result<Option<Vec<u8>>> {
+    for window in [LINE_BYTES_MAX / 16, LINE_BYTES_MAX] {
+        let mut bytes = vec![0; window];
+        let n = file.read_full_at(&mut bytes, 0)?;
+        if let Some(end) = memchr::memchr(b'\n', &bytes[..n]) {
+            bytes.truncate(end + 1);
+            return Ok(Some(bytes));
+        }
+        if n < window {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 /// Where a line begins.
@@ -88,13 +134,23 @@ impl<'a> Pass<'a> {
             before: None,
             last: Vec::new(),
         };
-        let segments = segments(disk, layout)?;
-        for (i, segment) in segments.iter().enumerate() {
-            let is_last = i + 1 == segments.len();
+        let mut segments = segments(disk, layout)?;
+        let mut at = 0;
+        while let Some(segment) = segments.get(at).cloned() {
+            // Opened once: under this name another file may lie the next moment.
+            let file = pass.file(&segment)?;
+            if segment.named.is_none()
+                && let Some(sealed) = pass.sealed_meanwhile(&segment, &*file, layout)?
+            {
+                (segments, at) = sealed;
+                continue;
+            }
+            let is_last = at + 1 == segments.len();
             pass.verdict.segments += 1;
-            if pass.segment(segment, is_last, &segments)? {
+            if pass.segment(&segment, file, is_last, &segments)? {
                 break;
             }
+            at += 1;
         }
         if segments.is_empty() {
             pass.roots.begin(1, "")?;
@@ -102,36 +158,58 @@ impl<'a> Pass<'a> {
         pass.end(&segments)
     }
 
-    fn open(&self, segment: &Segment, from: u64) -> Result<Scanner, LogError> {
-        let file: Box<dyn File> =
-            self.disk.open_read(&segment.path).map_err(LogError::io("open", &segment.path))?;
-        Ok(Scanner::new(file, from))
+    /// Where the writer has sealed a segment since they were listed: the new list, and where to go
+    /// on in it.
+    fn sealed_meanwhile(
+        &self,
+        active: &Segment,
+        file: &dyn File,
+        layout: &Layout,
+    ) -> Result<Option<(Vec<Segment>, usize)>, LogError> {
+        let next = self.verdict.head.seq + 1;
+        if self.verdict.lines == 0 {
+            return Ok(None);
+        }
+        let first = first_line(file).map_err(LogError::io("read", &active.path))?;
+        let first = first.and_then(|line| Tail::of(&line)).map(|tail| tail.seq);
+        if first.is_some_and(|first| first <= next) {
+            return Ok(None);
+        }
+        let again = segments(self.disk, layout)?;
+        let at = again.iter().position(|segment| segment.named == Some(next));
+        Ok(at.map(|at| (again, at)))
+    }
+
+    fn file(&self, segment: &Segment) -> Result<Box<dyn File>, LogError> {
+        self.disk.open_read(&segment.path).map_err(LogError::io("open", &segment.path))
     }
 
     /// Reads one segment; true where damage ends the pass.
     fn segment(
         &mut self,
         segment: &Segment,
+        file: Box<dyn File>,
         is_last: bool,
         all: &[Segment],
     ) -> Result<bool, LogError> {
-        let mut scanner = self.open(segment, 0)?;
+        let mut scanner = Scanner::new(file, 0);
         let mut place =
             Place { segment: segment.named.unwrap_or(self.verdict.head.seq + 1), line: 0, byte: 0 };
         loop {
             place.byte = scanner.offset();
             place.line += 1;
             let expected = self.verdict.head;
-            let (line, tail) = match scanner.next().map_err(LogError::io("read", &segment.path))? {
-                None => {
-                    if is_last && place.line > 1 {
-                        self.last = self.last_line(segment)?;
+            let (line, tail) =
+                match next(&mut scanner).map_err(LogError::io("read", &segment.path))? {
+                    Next::End => {
+                        if is_last && place.line > 1 {
+                            self.last = self.last_line(segment)?;
+                        }
+                        return Ok(false);
                     }
-                    return Ok(false);
-                }
-                Some(Piece::Line(line)) => (line, Tail::of(line)),
-                Some(Piece::Unfinished(_) | Piece::TooLong(_)) => (&[][..], None),
-            };
+                    Next::Line => (scanner.current(), Tail::of(scanner.current())),
+                    Next::Broken => (&[][..], None),
+                };
             let Some(tail) = tail else {
                 let kind = self.broken_line(segment, place.byte, is_last)?;
                 self.damage(kind, expected.seq + 1, place);
@@ -166,7 +244,7 @@ impl<'a> Pass<'a> {
                 self.damage(kind, seq, place);
                 return Ok(true);
             }
-            if self.verdict.lines == 0 {
+            if self.verdict.lines == 0 || (place.line == 1 && self.roots.waits()) {
                 self.roots.begin(tail.seq, &self.verdict.log_id)?;
             }
             if self.heads.iter().flatten().any(|h| h.seq == head.seq && h.leaf != head.leaf) {
@@ -339,7 +417,7 @@ impl<'a> Pass<'a> {
                     continue;
                 }
             }
-            let mut scanner = self.open(segment, 0)?;
+            let mut scanner = Scanner::new(self.file(segment)?, 0);
             loop {
                 place.byte = scanner.offset();
                 let piece = scanner.next().map_err(LogError::io("read", &segment.path))?;
@@ -372,7 +450,7 @@ impl<'a> Pass<'a> {
         );
         if torn {
             let beyond = self.heads.iter().flatten().map(|h| h.seq).filter(|s| *s > head.seq).max();
-            let claimed = self.roots.beyond()?;
+            let claimed = self.roots.beyond(head.seq)?;
             let tail = self.verdict.damage.as_mut().map(|d| &mut d.kind);
             if let Some((by, size)) = claimed {
                 self.cut_off(DamageKind::CutBefore { size, by }, all);

@@ -32,6 +32,8 @@ pub(super) struct Roots<'a> {
     layout: &'a Layout,
     /// `None` where the hashes of retired lines are not there.
     tree: Option<Tree>,
+    /// Why not, and from which line on.
+    gone: Option<(Seq, String)>,
     claims: Claims,
     /// The size at which the next claim is due.
     due: u64,
@@ -52,6 +54,8 @@ pub(super) struct Roots<'a> {
     signers_unknown: u64,
     tiles: u64,
     whole: bool,
+    /// Somebody says which lines there were.
+    claimed: bool,
     findings: Vec<Finding>,
     left_out: u64,
 }
@@ -79,10 +83,12 @@ impl<'a> Roots<'a> {
             Claims::open(disk, layout, given.clone()).map_err(LogError::io("read", &log))?;
         let findings = std::mem::take(&mut claims.found);
         let due = claims.due();
+        let claimed = !claims.is_empty();
         Ok(Roots {
             disk,
             layout,
             tree: Some(Tree::new()),
+            gone: None,
             claims,
             due,
             keys: Keys::new(&options.keys),
@@ -98,18 +104,25 @@ impl<'a> Roots<'a> {
             signers_unknown: 0,
             tiles: 0,
             whole: true,
+            claimed,
             findings,
             left_out: 0,
         })
     }
 
-    /// Before the first line, which has this number.
+    /// Before the first line, which has this number; and before that of a later segment, where what
+    /// is left of the tree begins there: a retirement renews it first, and removes the lines then.
     pub(super) fn begin(&mut self, first: Seq, log_id: &str) -> Result<(), LogError> {
         let size = first.saturating_sub(1);
         self.whole = size == 0;
-        if size > 0 {
-            self.take_up(size);
+        if size > 0
+            && let Err(e) = self.take_up(size)
+        {
+            self.tree = None;
+            self.gone.get_or_insert((first, e.to_string()));
+            return Ok(());
         }
+        self.gone = None;
         while let Some(claim) = self.next(size)? {
             if claim.size == size {
                 self.settle(&claim, log_id);
@@ -121,19 +134,15 @@ impl<'a> Roots<'a> {
         Ok(())
     }
 
+    /// Whether the tree could not be taken up yet.
+    pub(super) fn waits(&self) -> bool {
+        self.tree.is_none()
+    }
+
     /// The tree of lines that were retired, from what was kept of it.
-    fn take_up(&mut self, size: u64) {
-        let reader = TreeReader::open(self.disk.clone(), self.layout.clone());
-        match reader.and_then(|mut reader| proof::frontier(&mut reader, size)) {
-            Ok(tree) => self.tree = Some(tree),
-            Err(e) => {
-                self.tree = None;
-                if !self.claims.is_empty() {
-                    self.find(Finding::TreeGone { first: size + 1, why: e.to_string() });
-                }
-                return;
-            }
-        }
+    fn take_up(&mut self, size: u64) -> Result<(), LogError> {
+        let mut reader = TreeReader::open(self.disk.clone(), self.layout.clone())?;
+        self.tree = Some(proof::frontier(&mut reader, size)?);
         self.rows.clear();
         let mut hashes = size >> tile::HEIGHT;
         let mut level = 1_u8;
@@ -143,6 +152,7 @@ impl<'a> Roots<'a> {
             hashes >>= tile::HEIGHT;
             level += 1;
         }
+        Ok(())
     }
 
     /// Full tiles of lines that are gone: each against the hash of it on the level above.
@@ -341,13 +351,20 @@ impl<'a> Roots<'a> {
     }
 
     /// The largest claim about more lines than there are.
-    pub(super) fn beyond(&mut self) -> Result<Option<(Claimant, u64)>, LogError> {
+    pub(super) fn beyond(&mut self, last: Seq) -> Result<Option<(Claimant, u64)>, LogError> {
         let largest = self.claims.beyond().map_err(LogError::io("read", &self.layout.log()))?;
-        Ok(largest.map(|claim| (claim.by, claim.size)))
+        let found: Vec<Finding> = self.claims.found.drain(..).collect();
+        found.into_iter().for_each(|finding| self.find(finding));
+        Ok(largest.filter(|claim| claim.size > last).map(|claim| (claim.by, claim.size)))
     }
 
     /// Says what was found.
     pub(super) fn end(mut self, verdict: &mut Verdict) {
+        if let Some((first, why)) = self.gone.take()
+            && self.claimed
+        {
+            self.find(Finding::TreeGone { first, why });
+        }
         self.claims_of_keys(verdict);
         verdict.root = self.tree.as_ref().map(Tree::root);
         verdict.checkpoints = self.checkpoints;
@@ -382,11 +399,17 @@ impl<'a> Roots<'a> {
                 self.signed = Some((seen, at, time));
             }
         }
-        let Some((seq, at, time)) = self.signed else { return };
+        let trusted = self.keys.given();
+        let Some((seq, at, time)) = self.signed else {
+            // Else whoever takes the checkpoints away could write what he likes.
+            if !trusted.is_empty() && verdict.damage.is_none() {
+                self.find(Finding::NotSigned { trusted: self.keys.names(&trusted) });
+            }
+            return;
+        };
         let vouched = self.keys.descends(at, &anchors);
         let Some(known) = self.keys.get(at) else { return };
         let (key, name) = (known.key.id, known.key.name.clone());
-        let trusted = self.keys.given();
         verdict.signed = Some(Signed {
             key,
             name,

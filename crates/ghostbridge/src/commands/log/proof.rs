@@ -211,11 +211,7 @@ fn side(log: &proofs::Place, word: &str) -> Result<Side, Failed> {
 pub(super) fn consistency(place: &Place, asked: &Consistency) -> Result<Done, Failed> {
     let log = log_of(place, None)?;
     let (old, new) = (side(&log, &asked.old)?, side(&log, &asked.new)?);
-    let made = log.continued(old.size, new.size);
-    let made = match made {
-        Ok(made) => made,
-        Err(e) => return Err(Failed::caused(e)),
-    };
+    let made = log.continued(old.size, new.size).map_err(Failed::caused)?;
     // What each side tells of itself counts; the log only brings the hashes between them.
     let old_root = old.root.unwrap_or(made.old_root);
     let new_root = new.root.unwrap_or(made.new_root);
@@ -229,15 +225,12 @@ pub(super) fn consistency(place: &Place, asked: &Consistency) -> Result<Done, Fa
             "proof": made.path.iter().map(Digest::to_string).collect::<Vec<String>>(),
         }))?,
         VerdictFormat::Table => {
+            let (newer, older) = (safe_text(&new.what), safe_text(&old.what));
             let mut text = match verdict {
-                Ok(()) => {
-                    format!("ok: {} begins with {}\n", safe_text(&new.what), safe_text(&old.what))
+                Ok(()) => format!("ok: B ({newer}) begins with A ({older})\n"),
+                Err(e) => {
+                    format!("NOT CONSISTENT: B ({newer}) does not begin with A ({older}): {e}\n")
                 }
-                Err(e) => format!(
-                    "NOT CONSISTENT: {} does not begin with {}: {e}\n",
-                    safe_text(&new.what),
-                    safe_text(&old.what)
-                ),
             };
             for hash in &made.path {
                 text += &format!("{hash}\n");

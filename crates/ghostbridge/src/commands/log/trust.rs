@@ -29,13 +29,6 @@ fn of_use(
 ) -> Result<Vec<VerifyingKey>, Failed> {
     let mut all = Vec::new();
     for word in words {
-        if word.starts_with("PRIVATE+KEY+") {
-            return Err(Failed::usage(format!(
-                "{option}: that is a private key; give the public one, as `ghostbridge key show` \
-                 prints it, and let nobody see the other"
-            )));
-        }
-        // A key has plus signs and a kind byte at its end; a path that looks so is none of ours.
         let texts = match VerifyingKey::parse(word) {
             Err(error) if Path::new(word).is_file() => {
                 let bytes = read(Path::new(word), KEY_BYTES_MAX)?;
@@ -46,6 +39,12 @@ fn of_use(
             _ => vec![word.clone()],
         };
         for text in texts {
+            if text.starts_with("PRIVATE+KEY+") {
+                return Err(Failed::usage(format!(
+                    "{option}: that is a private key; give the public one, as `ghostbridge key \
+                     show` prints it, and let nobody see the other"
+                )));
+            }
             let key = VerifyingKey::parse(text.trim())
                 .map_err(|e| Failed::usage(format!("{option} {word}: {e}")))?;
             if key.use_ != wanted {
