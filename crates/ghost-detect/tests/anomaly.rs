@@ -148,6 +148,18 @@ fn a_flood_of_made_up_sources_is_one_incident() {
 }
 
 #[test]
+fn a_server_that_is_down_and_called_again_and_again_is_no_alert() {
+    let mut scorer = trained();
+    for n in 0..40_u16 {
+        let ts = 1101 * S + i64::from(n) * 400 * MS;
+        let f = Features { src_port: 50_000 + n, ..probe(ts, 443) };
+        let f = Features { src_ip: Some(inside(1 + (n % 20) as u8)), ..f };
+        scorer.started(&f);
+        assert!(!scorer.look(&f, None, &()).alert, "{n}");
+    }
+}
+
+#[test]
 fn a_burst_of_connections_that_are_answered_is_no_alert() {
     let mut scorer = trained();
     for n in 0..50_u16 {

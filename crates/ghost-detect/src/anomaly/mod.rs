@@ -485,9 +485,10 @@ fn believed(f: &Features) -> Behaviours {
     if waiting { Behaviours(f.behaviours.0 & !OF_FAILURE.0) } else { f.behaviours }
 }
 
-/// Tries in vain that are always too many: as many as the scan detectors' own limits.
+/// Tries in vain that are always too many: as many as the scan and flood detectors' own limits.
 const IN_VAIN: u32 = rates::MUCH;
 const IN_VAIN_AT_ONCE: u32 = 60;
+const DOWN: u32 = 100;
 
 /// What tries beyond everything usual are worth as evidence: nearly all of them in vain, and more
 /// than any window has, or so many at once that none had time to be answered.
@@ -496,10 +497,15 @@ fn tries(reached: &[Option<Reached>; 5]) -> (f32, Option<Reached>) {
     for r in reached.iter().flatten().filter(|r| r.rate != Rate::Flows) {
         let times =
             |n: u32, usual: f32| f32::from(u16::try_from(n).unwrap_or(u16::MAX)) / usual.max(1.0);
-        let in_vain = r.unanswered >= IN_VAIN
+        // A server that is down is also called in vain, by many and again and again.
+        let least = match r.rate {
+            Rate::Ports | Rate::Targets => IN_VAIN,
+            Rate::Sources | Rate::Calls | Rate::Flows => DOWN,
+        };
+        let in_vain = r.unanswered >= least
             && r.unanswered * 5 >= r.known * 4
             && times(r.unanswered, r.usual_futile) > 1.5;
-        let at_once = r.pending >= IN_VAIN_AT_ONCE
+        let at_once = r.pending >= least.max(IN_VAIN_AT_ONCE)
             && r.pending * 5 >= r.tried * 4
             && times(r.tried, r.usual) > 2.0;
         let weight = if in_vain || at_once { 0.85 } else { 0.0 };
