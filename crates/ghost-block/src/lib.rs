@@ -3,9 +3,9 @@
 //! In the order of a block's life: a [`Trigger`] says when one is due ([`Strategy`]); the
 //! [`Sealer`] signs the log's durable end, writes the [`Manifest`], and has a [`Volume`] freeze the
 //! log under its [`BlockName`]; [`retain`] decides what is given up when, so that the disk's cap
-//! holds; [`list`], [`diff`] and [`restore`] read blocks. Volumes: a btrfs subvolume, a plain
-//! folder, either of them behind the [`helper`] that keeps the capability, and a simulated one in
-//! the tests.
+//! holds; [`list`], [`diff`] and [`restore`] read blocks. Volumes: a btrfs subvolume, alone
+//! or beside the [`helper`] that keeps the one capability; a plain folder; and a simulated one for
+//! tests.
 //!
 //! Promised: a block that has its name is whole, read-only and durable; its checkpoint is signed
 //! for exactly the lines in it; a number is never given to two blocks. Not promised: that whoever
