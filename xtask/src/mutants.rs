@@ -28,6 +28,8 @@ struct Mutant {
     /// The package and its test that must fail.
     package: String,
     test: String,
+    /// Where to begin, for a bug that shows in few seeds.
+    from: u64,
 }
 
 /// What became of a bug.
@@ -91,7 +93,7 @@ pub(crate) fn run(mut args: Args) -> Done {
     if missed.is_empty() { Ok(()) } else { Err(format!("not caught: {}", missed.join(", "))) }
 }
 
-/// Reads the list; every field but `package` and `test` must be there.
+/// Reads the list; every field but `package`, `test` and `from` must be there.
 fn read(text: &str) -> Outcome<Vec<Mutant>> {
     let list: toml::Table = text.parse().map_err(|e| format!("tests/mutants.toml: {e}"))?;
     let entries = list.get("mutant").and_then(toml::Value::as_array);
@@ -110,6 +112,11 @@ fn read(text: &str) -> Outcome<Vec<Mutant>> {
             why: must("why")?,
             package: field("package").unwrap_or_else(|| "ghost-block".to_owned()),
             test: field("test").unwrap_or_else(|| "sim_histories".to_owned()),
+            from: entry
+                .get("from")
+                .and_then(toml::Value::as_integer)
+                .and_then(|seed| u64::try_from(seed).ok())
+                .unwrap_or(0),
         };
         if mutants.iter().any(|m| m.name == mutant.name) {
             return Err(format!("tests/mutants.toml: two mutants are called {}", mutant.name));
@@ -173,7 +180,7 @@ impl Place {
         let program = self.build(test)?;
         let build_s = start.elapsed().as_secs_f64();
         let start = Instant::now();
-        let ran = self.ran(&program, "300")?;
+        let ran = self.ran(&program, "300", 0)?;
         let run_s = start.elapsed().as_secs_f64();
         if !ran.ok() {
             return Err(format!(
@@ -201,7 +208,7 @@ impl Place {
             .map_err(|why| format!("mutant {} is no program: {why}", mutant.name))?;
         let build_s = start.elapsed().as_secs_f64();
         let start = Instant::now();
-        let ran = self.ran(&program, SEEDS)?;
+        let ran = self.ran(&program, SEEDS, mutant.from)?;
         let run_s = start.elapsed().as_secs_f64();
         if ran.ok() {
             return Ok(None);
@@ -213,11 +220,14 @@ impl Place {
     fn build(&self, (package, test): (&str, &str)) -> Outcome<PathBuf> {
         let mut build = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         build.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
+        // Built many times and run for a moment each; dependencies are optimised as ever.
+        build.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
         build_test(&mut build, package, test)
     }
 
-    fn ran(&self, program: &Path, seeds: &str) -> Outcome<sh::Ran> {
+    fn ran(&self, program: &Path, seeds: &str, from: u64) -> Outcome<sh::Ran> {
         let mut test = command(program);
+        test.env("GHOST_SEED_FROM", from.to_string()).env("RUST_BACKTRACE", "0");
         test.current_dir(&self.tree).env("GHOSTBRIDGE_SEEDS", seeds).env_remove("GHOST_SEED");
         sh::capture(&mut test)
     }

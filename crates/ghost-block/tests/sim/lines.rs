@@ -14,7 +14,9 @@ pub const ELEMENTS: [(&str, &str); 4] = [
 
 /// Event number `n`; its text says so.
 pub fn event(random: &mut Random, n: u64) -> Vec<u8> {
-    let pad = "x".repeat(random.index(200));
+    // Some are longer than a sector, so that a line can lose its middle and keep both ends.
+    let most = if random.one_in(10) { 2500 } else { 200 };
+    let pad = "x".repeat(random.index(most));
     format!(
         "{{\"timestamp\":\"2026-11-20T05:56:{:02}.000000+0000\",\"event_type\":\"flow\",\
          \"pad\":\"{pad}\",\"ghost\":{{\"v\":1,\"event\":{n}",
