@@ -155,7 +155,8 @@ fn a_flow_stands_in_the_places_where_eve_has_it() {
         ("/ghost/shape", r#""000000000000abcd""#),
         ("/ghost/behaviours", r#"["beacon","long_lived"]"#),
         ("/ghost/dest_zone", r#""internet""#),
-        ("/ghost/sizes/sd", "594"),
+        ("/ghost/sizes/max", "1514"),
+        ("/ghost/gaps_us/max", "10600"),
         ("/flow_id", "8542003392182575"),
         ("/ghost/start_ns", "7"),
         ("/ghost/end_ns", "789"),
@@ -201,7 +202,7 @@ fn a_flow_is_read_as_it_was_written() {
     assert_eq!((v.ghost.prio, v.ghost.shape), (Some(Priority::High), Some(ShapeId(0xabcd))));
     assert_eq!(v.ghost.import, Some(3));
     let sizes = v.ghost.sizes.unwrap();
-    assert_eq!((sizes.min, sizes.max, sizes.sd), (60, 1514, 594.0));
+    assert_eq!((sizes.min, sizes.max), (60, 1514));
     assert_eq!((v.ghost.payload_toserver, v.ghost.payload_toclient), (1900, 0));
 }
 

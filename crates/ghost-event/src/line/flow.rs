@@ -277,8 +277,13 @@ fn ghost(
     if let Some(folded) = &f.folded {
         self::folded(out, folded);
     }
-    stats(out, "sizes", &f.sizes);
-    stats(out, "gaps_us", &f.gaps_us);
+    if f.sizes.count > 1 {
+        extremes(out, "sizes", f.sizes.min, f.sizes.max);
+    }
+    if f.gaps_us.count > 1 {
+        let Stats { min, max, .. } = f.gaps_us;
+        extremes(out, "gaps_us", three_digits(min), three_digits(max));
+    }
     text::put_count!(out, "payload_toserver", f.to_server.payload_bytes);
     text::put_count!(out, "payload_toclient", f.to_client.payload_bytes);
     text::put_count!(out, "fragments", f.fragments.into());
@@ -311,31 +316,21 @@ fn party(out: &mut Vec<u8>, party: Party, role: &str, zone: &str) {
 
 /// Of one frame the length is `flow`'s bytes, and the one gap between two is its end less its start:
 /// neither is said again, nor are means, which are the same sums divided by the packets.
-fn stats(out: &mut Vec<u8>, name: &str, stats: &Stats) {
-    if stats.count < 2 {
-        return;
-    }
+fn extremes(out: &mut Vec<u8>, name: &str, least: u64, most: u64) {
     text::key(out, name);
     out.extend_from_slice(b"{\"min\":");
-    text::number(out, stats.min);
-    text::put_key!(out, "max");
-    text::number(out, stats.max);
-    if stats.min != stats.max {
-        text::put_key!(out, "sd");
-        three_digits(out, stats.deviation());
+    text::number(out, least);
+    if least != most {
+        text::put_key!(out, "max");
+        text::number(out, most);
     }
     out.push(b'}');
 }
 
-/// About so much: three digits that count, at most one of them behind the point.
-fn three_digits(out: &mut Vec<u8>, value: f64) {
-    if value.is_nan() || value < 100.0 {
-        return text::tenths(out, value);
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    let whole = value.round() as u64;
-    let unit = 10_u64.pow(whole.ilog10() - 2);
-    text::number(out, whole.saturating_add(unit / 2) / unit * unit);
+/// About so much: three digits that count.
+fn three_digits(value: u64) -> u64 {
+    let unit = 10_u64.pow(value.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    value.saturating_add(unit / 2) / unit * unit
 }
 
 fn community_id(out: &mut Vec<u8>, id: &[u8; 20]) {
@@ -398,37 +393,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_has_three_digits() {
+    fn a_time_between_frames_has_three_digits() {
         for (value, expected) in [
-            (0.0, "0"),
-            (0.04, "0"),
-            (9.96, "10"),
-            (99.94, "99.9"),
-            (99.96, "100"),
-            (593.8, "594"),
-            (1234.0, "1230"),
-            (1235.0, "1240"),
-            (999_600.0, "1000000"),
-            (f64::NAN, "0"),
-            (f64::INFINITY, "18400000000000000000"),
+            (0, 0),
+            (7, 7),
+            (999, 999),
+            (1234, 1230),
+            (1235, 1240),
+            (999_600, 1_000_000),
+            (u64::MAX, 18_400_000_000_000_000_000),
         ] {
-            let mut out = Vec::new();
-            three_digits(&mut out, value);
-            assert_eq!(String::from_utf8(out).unwrap(), expected, "{value}");
+            assert_eq!(three_digits(value), expected, "{value}");
         }
     }
 
     #[test]
-    fn what_other_facts_of_the_line_tell_is_not_said_again() {
-        let told = |values: &[u64]| {
-            let mut all = Stats::default();
-            values.iter().for_each(|value| all.add(*value));
+    fn one_number_that_is_least_and_most_is_said_once() {
+        let told = |least, most| {
             let mut out = b"{".to_vec();
-            stats(&mut out, "sizes", &all);
+            extremes(&mut out, "sizes", least, most);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(told(&[60]), "{");
-        assert_eq!(told(&[60, 60]), r#"{"sizes":{"min":60,"max":60}"#);
-        assert_eq!(told(&[60, 62]), r#"{"sizes":{"min":60,"max":62,"sd":1}"#);
+        assert_eq!(told(60, 60), r#"{"sizes":{"min":60}"#);
+        assert_eq!(told(60, 62), r#"{"sizes":{"min":60,"max":62}"#);
     }
 }

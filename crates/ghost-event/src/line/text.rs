@@ -79,17 +79,6 @@ pub(super) fn word(out: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// One decimal: enough for a spread, and the same digits on every machine.
-pub(super) fn tenths(out: &mut Vec<u8>, value: f64) {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    let value = (value * 10.0).round() as u64;
-    number(out, value / 10);
-    if !value.is_multiple_of(10) {
-        out.push(b'.');
-        number(out, value % 10);
-    }
-}
-
 pub(super) fn timestamp(out: &mut Vec<u8>, at: Timestamp) {
     out.push(b'"');
     out.extend_from_slice(&at.text());
@@ -344,18 +333,5 @@ mod tests {
                 check(IpAddr::from([bytes[0], bytes[1], bytes[2], bytes[3]]));
             },
         );
-    }
-
-    #[test]
-    fn a_spread_has_at_most_one_decimal() {
-        for (value, expected) in [(0.0, "0"), (1.25, "1.3"), (60.0, "60"), (1e6 / 3.0, "333333.3")]
-        {
-            let mut out = Vec::new();
-            tenths(&mut out, value);
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
-        }
-        let mut out = Vec::new();
-        tenths(&mut out, f64::NAN);
-        assert_eq!(out, b"0");
     }
 }

@@ -192,12 +192,11 @@ pub struct Name<'a> {
     pub value: Cow<'a, str>,
 }
 
-/// Extremes and spread; absent where one number is all there is.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// Least and most; absent where one number is all there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spread {
     pub min: u64,
     pub max: u64,
-    pub sd: f64,
 }
 
 /// Our own facts.

@@ -663,9 +663,11 @@ impl<'de> Scalar<'de> {
 fn spread(spread: Option<&mut Spread>, key: &str, value: &Scalar<'_>) {
     let Some(s) = spread else { return };
     match key {
-        "min" => s.min = value.whole().unwrap_or(0),
+        "min" => {
+            s.min = value.whole().unwrap_or(0);
+            s.max = s.max.max(s.min);
+        }
         "max" => s.max = value.whole().unwrap_or(0),
-        "sd" => s.sd = value.number().unwrap_or(0.0),
         _ => {}
     }
 }
