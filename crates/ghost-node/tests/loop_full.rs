@@ -60,6 +60,7 @@ fn loop_a_full_disk_costs_events_that_are_counted_and_the_log_resumes_by_itself(
     assert!(!full.log.trouble.is_empty());
     // No packet waited: all were seen.
     assert_eq!(full.traffic.packets, fed);
+    drop(file);
     fs::remove_file(&filler).unwrap();
     let resumed = (0..600).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));

@@ -53,7 +53,8 @@ fn plain_a_proof_is_checked_without_the_log() {
     let strange = stranger.run(&["key", "show"]).ends(0).out;
     let words = ["log", "check-proof", text(&proof), "--key", strange.trim(), "-o", "json"];
     assert_eq!(house.run(&words).ends(1).json()["error"]["kind"], "unknown_key");
-    let words = ["log", "check-proof", text(&house.log()), "--key", &signed.key];
+    let log = house.log();
+    let words = ["log", "check-proof", text(&log), "--key", &signed.key];
     house.run(&words).ends(1).says("this is no proof");
     house.run(&["log", "prove", "100000"]).ends(1).says("in no checkpoint yet");
     house.run(&["log", "prove", "0"]).ends(1).says("numbered from 1");

@@ -250,7 +250,7 @@ impl Sealing {
         if let Some((at, reason)) = self.due()
             && now >= at
         {
-            if reason != Reason::Retired && self.waits(pen) {
+            if reason != Reason::Retired && self.sealer.is_some() && self.waits(pen) {
                 let since = *self.barrier_ns.get_or_insert(now);
                 if now < since.saturating_add(self.patience_ns()) {
                     return Ok(());
