@@ -373,8 +373,16 @@ fn a_checkpoint_of_another_log_is_told_as_such() {
     let (mut log, _) = open(&sim, LogConfig { log_id: [0xcd; 16], ..config(4096) }).unwrap();
     fill(&mut log, 0, 60).unwrap();
     seen.kept = cosigned(&log.checkpoint().unwrap().note);
-    let verdict = seen.verdict();
-    assert_eq!(verdict.findings.first().map(Finding::name), Some("other_log"));
+    let names = |seen: &Seen| -> Vec<&str> {
+        let verdict = seen.verdict();
+        assert!(verdict.damage.is_none());
+        verdict.findings.iter().map(Finding::name).collect()
+    };
+    assert_eq!(names(&seen), ["other_log", "unknown_key"]);
+    // Also where it speaks of more lines than this one has.
+    fill(&mut log, 60, 90).unwrap();
+    seen.kept = cosigned(&log.checkpoint().unwrap().note);
+    assert_eq!(names(&seen), ["other_log", "unknown_key"]);
 }
 
 #[test]

@@ -43,8 +43,6 @@ pub(super) struct Claims {
     next_seal: Option<Claim>,
     /// Of `log/checkpoint`.
     pub(super) newest: Option<u64>,
-    /// The last line of `log/checkpoints.jsonl` was cut off; the next start mends it.
-    pub(super) torn: bool,
     pub(super) found: Vec<Finding>,
 }
 
@@ -81,7 +79,7 @@ impl Claims {
         }
         few.extend(given.map(|signed| Claim::of(Claimant::Given, signed)));
         few.sort_by_key(|claim| std::cmp::Reverse((claim.size, claim.by)));
-        let mut claims = Claims { few, seals, next_seal: None, newest, torn: false, found };
+        let mut claims = Claims { few, seals, next_seal: None, newest, found };
         claims.advance()?;
         Ok(claims)
     }
@@ -110,21 +108,9 @@ impl Claims {
         Ok(seal)
     }
 
-    /// The largest claim that was not asked for.
-    pub(super) fn beyond(&mut self) -> io::Result<Option<Claim>> {
-        let mut largest: Option<Claim> = None;
-        while let Some(claim) = self.next(u64::MAX)? {
-            if largest.as_ref().is_none_or(|l| l.size < claim.size) {
-                largest = Some(claim);
-            }
-        }
-        Ok(largest)
-    }
-
     fn advance(&mut self) -> io::Result<()> {
         let Some(seals) = &mut self.seals else { return Ok(()) };
         self.next_seal = seals.next(&mut self.found)?;
-        self.torn |= seals.torn;
         Ok(())
     }
 }
@@ -136,14 +122,13 @@ struct Seals {
     len: u64,
     line: u64,
     before: u64,
-    torn: bool,
 }
 
 impl Seals {
     fn open(disk: &Arc<dyn Disk>, path: &Path) -> io::Result<Option<Seals>> {
         let Some(file) = open(disk, path)? else { return Ok(None) };
         let len = file.len()?;
-        Ok(Some(Seals { scanner: Scanner::new(file, 0), len, line: 0, before: 0, torn: false }))
+        Ok(Some(Seals { scanner: Scanner::new(file, 0), len, line: 0, before: 0 }))
     }
 
     fn next(&mut self, found: &mut Vec<Finding>) -> io::Result<Option<Claim>> {
@@ -153,10 +138,8 @@ impl Seals {
             let line = match self.scanner.next()? {
                 Some(Piece::Line(line)) => line,
                 Some(Piece::TooLong(_)) => &[],
-                Some(Piece::Unfinished(_)) | None => {
-                    self.torn = true;
-                    return Ok(None);
-                }
+                // Cut off by a power cut: the next start mends it.
+                Some(Piece::Unfinished(_)) | None => return Ok(None),
             };
             match seal(line) {
                 Ok(signed) => {

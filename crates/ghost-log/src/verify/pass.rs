@@ -450,7 +450,7 @@ impl<'a> Pass<'a> {
         );
         if torn {
             let beyond = self.heads.iter().flatten().map(|h| h.seq).filter(|s| *s > head.seq).max();
-            let claimed = self.roots.beyond(head.seq)?;
+            let claimed = self.roots.beyond(head.seq, &self.verdict.log_id)?;
             let tail = self.verdict.damage.as_mut().map(|d| &mut d.kind);
             if let Some((by, size)) = claimed {
                 self.cut_off(DamageKind::CutBefore { size, by }, all);

@@ -351,11 +351,24 @@ impl<'a> Roots<'a> {
     }
 
     /// The largest claim about more lines than there are.
-    pub(super) fn beyond(&mut self, last: Seq) -> Result<Option<(Claimant, u64)>, LogError> {
-        let largest = self.claims.beyond().map_err(LogError::io("read", &self.layout.log()))?;
-        let found: Vec<Finding> = self.claims.found.drain(..).collect();
-        found.into_iter().for_each(|finding| self.find(finding));
-        Ok(largest.filter(|claim| claim.size > last).map(|claim| (claim.by, claim.size)))
+    pub(super) fn beyond(
+        &mut self,
+        last: Seq,
+        log_id: &str,
+    ) -> Result<Option<(Claimant, u64)>, LogError> {
+        let mut largest = None;
+        while let Some(claim) = self.next(u64::MAX)? {
+            let by = claim.by;
+            let origin = claim.signed.map(|signed| signed.checkpoint.origin);
+            match origin.filter(|origin| origin.rsplit('/').next() != Some(log_id)) {
+                Some(origin) if !log_id.is_empty() => self.find(Finding::OtherLog { by, origin }),
+                _ if claim.size > last => {
+                    largest = largest.max(Some((claim.size, by)));
+                }
+                _ => {}
+            }
+        }
+        Ok(largest.map(|(size, by)| (by, size)))
     }
 
     /// Says what was found.
