@@ -483,6 +483,20 @@ fn a_tile_that_was_altered_or_removed_is_found() {
     assert!(!seen.verdict().ok(), "the root of retired lines is another");
 }
 
+/// Without anything from elsewhere this is no damage, as it always was; with it, it is.
+#[test]
+fn oldest_segments_that_were_taken_away_leave_nothing_to_compare() {
+    let seen = seen();
+    for file in files(&seen.sim).iter().take(2) {
+        seen.sim.remove(file).unwrap();
+    }
+    let alone = verdict(&seen.sim);
+    assert!(alone.ok(), "{:?}", alone.wrong());
+    assert!(alone.unproven().contains(&Unproven::TreeGone { first: alone.first_seq }));
+    let verdict = seen.verdict();
+    assert!(verdict.findings.iter().any(|f| f.name() == "tree_gone"), "{:?}", verdict.wrong());
+}
+
 #[test]
 fn a_block_folder_is_verified_like_the_log() {
     let seen = seen();

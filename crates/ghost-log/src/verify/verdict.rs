@@ -27,6 +27,9 @@ pub struct Verdict {
     /// The root over all lines to the last right one; `None` where the hashes of retired lines are
     /// not there.
     pub root: Option<Digest>,
+    /// There are checkpoints, and nothing to compare them with: the hashes of lines that are gone
+    /// are not there.
+    pub tree_gone: bool,
     /// Checkpoints and manifests that speak of these very lines.
     pub checkpoints: u64,
     /// Tiles that hold these very hashes.
@@ -105,6 +108,8 @@ pub struct Witnessed {
 pub enum Unproven {
     /// No checkpoint covers any line.
     NoCheckpoint,
+    /// The log's checkpoints could not be compared.
+    TreeGone { first: Seq },
     /// Lines after the newest checkpoint.
     Tail { from: Seq, to: Seq },
     /// Signed, but by a key that only the log itself vouches for.
@@ -146,6 +151,7 @@ impl Verdict {
         }
         let witnessed = self.witnessed.iter().map(|w| w.seq).max().unwrap_or(0);
         match &self.signed {
+            None if self.tree_gone => all.push(Unproven::TreeGone { first: self.first_seq }),
             None if witnessed == 0 => all.push(Unproven::NoCheckpoint),
             signed => {
                 let signed_to = signed.as_ref().map_or(0, |s| s.seq);
@@ -180,6 +186,7 @@ impl Unproven {
     pub fn name(&self) -> &'static str {
         match self {
             Unproven::NoCheckpoint => "no_checkpoint",
+            Unproven::TreeGone { .. } => "tree_gone",
             Unproven::Tail { .. } => "tail",
             Unproven::Key { .. } => "key",
             Unproven::NotWitnessed { .. } => "not_witnessed",
@@ -199,6 +206,11 @@ impl fmt::Display for Unproven {
             Unproven::NoCheckpoint => f.write_str(
                 "no checkpoint covers a line: who can write the log can have written another from \
                  any line on",
+            ),
+            Unproven::TreeGone { first } => write!(
+                f,
+                "what the checkpoints say: the log begins with line {first}, and the hashes of \
+                 what stood before are not there"
             ),
             Unproven::Tail { from, to } => write!(
                 f,
