@@ -253,6 +253,11 @@ fn read_active(
             Some(Piece::Line(line)) => line,
         };
         let Some(tail) = Tail::of(line) else { return Ok((true, acked_bytes)) };
+        if memchr::memchr(0, line).is_some() {
+            // No line has a zero: a sector of it is missing, though both of its ends are there. Of the
+            // last line nothing else would tell.
+            return Ok((true, acked_bytes));
+        }
         if found.active_lines == 0 && first_of_all && tail.seq > 1 {
             // Older segments are gone: what this line continues cannot be checked any more.
             found.head = Head { seq: tail.seq - 1, leaf: tail.prev };

@@ -549,7 +549,7 @@ fn check_body(body: &[u8]) -> Result<(), LogError> {
     if body.len() + TAIL_BYTES_MAX > LINE_BYTES_MAX {
         return Err(LogError::TooLong { bytes: body.len() });
     }
-    if body.first() != Some(&b'{') || memchr::memchr(b'\n', body).is_some() {
+    if body.first() != Some(&b'{') || memchr::memchr2(b'\n', 0, body).is_some() {
         return Err(LogError::NotABody);
     }
     Ok(())

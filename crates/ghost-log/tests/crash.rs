@@ -146,6 +146,24 @@ fn what_a_failed_sync_forgot_is_saved_by_the_next_start() {
 }
 
 #[test]
+fn a_last_line_that_lost_its_middle_is_no_line() {
+    let sim = made(30);
+    let path = files(&sim).pop().unwrap();
+    let mut bytes = sim.bytes(&path).unwrap();
+    let last = lines(&bytes).pop().unwrap();
+    let mut line = event(8);
+    ghost_event::line::close(&mut line, seq_of(&last) + 1, &proof::leaf(&last));
+    // A power cut kept its ends, and not the sector between them.
+    line[100..150].fill(0);
+    bytes.extend_from_slice(&line);
+    sim.put(&path, &bytes);
+    let (log, recovery) = open(&sim, config(4096)).unwrap();
+    drop(log);
+    assert_eq!(recovery.cut.unwrap().bytes, line.len() as u64);
+    assert!(verdict(&sim).ok());
+}
+
+#[test]
 fn without_room_for_the_next_segment_this_one_goes_on() {
     let sim = SimDisk::new();
     let (mut log, _) = open(&sim, config(4096)).unwrap();
