@@ -704,6 +704,10 @@ impl History {
         let cap = Cap { bytes: 60_000 + self.random.below(4) * 20_000 };
         let now = Timestamp(self.clock.wall_ns());
         let before: Vec<String> = life.sealer.blocks().iter().map(|b| b.name.to_string()).collect();
+        // What still waits may be retired at once, and nobody would have seen it.
+        if let Err(e) = life.log.write() {
+            return self.judge(Err(e));
+        }
         self.known.check(&self.disk, Path::new(DATA))?;
         self.known.retired = self.known.leaves.len() as u64;
         let tended = life.sealer.tend(&mut life.log, &cap, &self.keep, now);
