@@ -57,6 +57,8 @@ pub(crate) struct Primary {
     pub(crate) appended: Vec<(u64, Priority)>,
     /// Counts what concerns every replica's plan.
     pub(crate) version: u64,
+    /// Whether blocks are made: a volume may refuse to for long.
+    pub(crate) seals: bool,
     sync_ns: Option<u64>,
     seal_ns: Option<u64>,
     pub(crate) cap: usize,
@@ -95,6 +97,7 @@ impl Primary {
             peers: (0..peers).map(peer).collect(),
             appended: Vec::new(),
             version: 0,
+            seals: true,
             sync_ns: None,
             seal_ns: None,
             cap,
@@ -141,7 +144,7 @@ impl Primary {
             self.version += 1;
             self.durable = self.log.size();
         }
-        if self.seal_ns.is_some_and(|at| at <= now_ns) {
+        if self.seal_ns.is_some_and(|at| at <= now_ns) && self.seals {
             self.seal(now_ns);
         }
     }
@@ -176,7 +179,8 @@ impl Primary {
     }
 
     pub(crate) fn due_ns(&self) -> Option<u64> {
-        self.sync_ns.into_iter().chain(self.seal_ns).min()
+        let seal = if self.seals { self.seal_ns } else { None };
+        self.sync_ns.into_iter().chain(seal).min()
     }
 
     /// Power is lost: what was not durable is gone, and a new epoch begins.
@@ -254,6 +258,7 @@ impl Primary {
     }
 
     pub(crate) fn cut_link(&mut self, to: usize) {
+        self.peers[to].calm_ns = None;
         if let Some(c) = &self.peers[to].connection {
             c.link.cut();
         }
@@ -554,6 +559,22 @@ impl Primary {
             }
         }
         peer.checked = peer.checked.max(size);
+    }
+
+    /// Nothing is late that has not arrived at all.
+    pub(crate) fn check_overdue(&self, now_ns: u64) {
+        for (to, peer) in self.peers.iter().enumerate() {
+            let Some(calm) = peer.calm_ns.filter(|_| peer.fast) else { continue };
+            if self.strategy != Strategy::Priority {
+                continue;
+            }
+            let durable = usize::try_from(self.durable).unwrap();
+            let lacks = self.appended.iter().take(durable).enumerate();
+            for (i, (at, prio)) in lacks.skip(usize::try_from(peer.plan.held).unwrap()) {
+                let late = now_ns > at + plan::deadline_ns(*prio) && calm + 2_000 * MS < *at;
+                assert!(!late, "line {} ({}) never came to replica {to}", i + 1, prio.name());
+            }
+        }
     }
 
     fn take(&mut self, to: usize, frame: Frame, now_ns: u64, random: &mut Random) {

@@ -109,8 +109,9 @@ impl Node {
         let Kept { log, keys, blocks, tail, witnessed } = self.kept.clone();
         let known = blocks.iter().map(|(known, _)| known.clone()).collect();
         self.accepted = Accepted::resume(log, keys, known, witnessed);
-        if !tail.is_empty() {
-            let lines = Lines::new(tail.concat()).expect("the tail is whole");
+        // Every line is shown again, as many at a time as a frame has room for.
+        for some in tail.chunks(64) {
+            let lines = Lines::new(some.concat()).expect("the tail is whole");
             let step = self.accepted.tail(u64::MAX, &lines, "").expect("the tail chains");
             self.accepted.keep_tail(step);
         }

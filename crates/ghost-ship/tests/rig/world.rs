@@ -42,6 +42,8 @@ pub(crate) struct World {
     gap_ns: u64,
     what: u64,
     breaks: bool,
+    /// Nothing presses: what is slow must be in time all the same.
+    calm: bool,
     /// The log as it was before an old backup was put back.
     pub(crate) before: Option<super::log::MemLog>,
     /// Sizes that a backup was taken at, with the epoch then.
@@ -112,8 +114,10 @@ impl World {
             }
         }
         let now = clock.monotonic_ns();
+        let mut primary = Primary::new(REPLICAS, CAP, strategy, now);
+        primary.seals = !random.one_in(5);
         World {
-            primary: Primary::new(REPLICAS, CAP, strategy, now),
+            primary,
             nodes: (0..REPLICAS).map(Node::new).collect(),
             lines,
             faults,
@@ -121,6 +125,7 @@ impl World {
             gap_ns: 20 * MS + random.below(800 * MS),
             what: 0,
             breaks: faulty && random.one_in(2),
+            calm: random.one_in(4),
             before: None,
             backup: (2, 1),
             due: [(0, 0); REPLICAS],
@@ -163,6 +168,7 @@ impl World {
 
     fn event(&mut self, now: u64) {
         let prio = match self.random.below(20) {
+            0..8 if self.calm => Priority::Medium,
             0 => Priority::Critical,
             1..4 => Priority::High,
             4..8 => Priority::Medium,
@@ -220,9 +226,11 @@ impl World {
 
     /// Nothing fails from now on.
     fn heal(&mut self) {
+        self.primary.check_overdue(self.now());
         self.faults.clear();
         self.primary.version += 1;
         self.breaks = false;
+        self.primary.seals = true;
         for i in 0..REPLICAS {
             self.primary.cut_link(i);
             self.nodes[i].full = false;
