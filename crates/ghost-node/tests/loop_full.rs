@@ -7,7 +7,7 @@ use std::fs;
 use fed::{Feed, Frame, Slow, lines, start, until};
 use ghost_event::line::{Note, View};
 use ghost_lab::LoopFs;
-use ghost_node::config::{Config, Granularity};
+use ghost_node::config::{Config, DiskCap, Granularity};
 use ghost_world::Clock;
 
 /// A UDP frame to port 9 from a port of its own.
@@ -34,7 +34,9 @@ fn loop_a_full_disk_costs_events_that_are_counted_and_the_log_resumes_by_itself(
     let data = disk.path().join("data");
     fs::create_dir(&data).unwrap();
     let feed = Feed::default();
-    let config = Config { granularity: Granularity::Packet, ..Config::default() };
+    let mut config = Config { granularity: Granularity::Packet, ..Config::default() };
+    // The whole disk, so that nothing that is told here is given up for room.
+    config.log.disk_cap = DiskCap::Bytes(1 << 30);
     let daemon = start(&data, config, &feed);
     feed.put((0..100).map(frame));
     until("the first packets", || daemon.status().log.kinds.get("packet") >= Some(&100));
