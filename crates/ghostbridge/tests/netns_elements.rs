@@ -53,11 +53,13 @@ fn netns_a_bridge_that_goes_down_is_an_event_of_its_own_and_a_block_follows() {
     assert!(kind.len() >= 6, "{kind:#?}");
     let flows = live.house.run(&["flows", "-o", "jsonl"]).jsonl();
     assert!(flows.iter().all(|flow| flow["event_type"] == "flow"), "{flows:#?}");
-    let table = live.house.run(&["query", "kind:change", "br0"]).ends(0).out;
+    let table = live.house.run(&["query", "kind:change", "br0", "--limit", "50"]).ends(0).out;
     assert!(table.contains("bridge:br0 down: up true -> false"), "{table}");
     // A bridge that is down presses.
-    let status = live.status().unwrap();
-    assert!(status["blocks"]["sealed"].as_u64() > Some(0), "{}", status["blocks"]);
+    let sealed = ghost_lab::until("a block", PATIENCE, || {
+        live.status().is_some_and(|s| s["blocks"]["sealed"].as_u64() > Some(0))
+    });
+    assert!(sealed.is_ok(), "{:?}", live.status());
     let house = live.stop();
     house.run(&["element", "verify"]).ends(0);
     house.run(&["element", "verify", "bridge:br9"]).ends(1);
