@@ -21,8 +21,8 @@ use ghost_world::{Clock, RealClock, RealDisk};
 const EVENTS_A_SECOND: u64 = 2000;
 const SEALS_A_SECOND: u64 = 4;
 /// So that segments are sealed and retired in the time of a run.
-const SEGMENT_BYTES: u64 = 8 << 20;
-const CAP_BYTES: u64 = 32 << 20;
+const SEGMENT_BYTES: u64 = 4 << 20;
+const CAP_BYTES: u64 = 4 << 20;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
