@@ -1,8 +1,10 @@
 //! One history: lives of a writer, and how each of them ends.
 
+mod deep;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use ghost_block::{
     Block, BlockError, BlockName, Cap, Keep, Lost, Reason, SealFacts, Sealer, SimVolume,
@@ -164,7 +166,7 @@ impl History {
 
     fn whole(&mut self) -> Told {
         if self.theme == Theme::Everything && self.random.one_in(8) {
-            let deep = DEEP.get_or_init(deep).as_ref().map_err(String::clone)?;
+            let deep = deep::get()?;
             self.say(format!("begins behind {} lines", deep.events));
             (self.disk, self.known, self.events) =
                 (deep.disk.fork(), deep.known.clone(), deep.events);
@@ -489,10 +491,6 @@ impl History {
 
     fn judge_error(&mut self, error: &BlockError) -> Told<Done> {
         self.say(format!("  -> {error}"));
-        // UNREADY
-        if matches!(error, BlockError::Refused(_)) {
-            return Ok(Done::Yes);
-        }
         if self.disk.frozen() {
             return Ok(Done::Over);
         }
@@ -720,7 +718,7 @@ impl History {
         match tended {
             Err(e) => self.judge_error(&e),
             Ok(tended) => {
-                if let Some(name) = tended.deleted.clone().or(None) {
+                if let Some(name) = tended.deleted.clone() {
                     self.say(format!("  deleted {name}"));
                     self.blocks.remove(&name);
                 }
@@ -857,44 +855,6 @@ impl History {
         drop(life);
         forge::end(self, size)
     }
-}
-
-/// A log in which the first tile of the second level is nearly full.
-#[derive(Debug)]
-struct Deep {
-    disk: SimDisk,
-    known: Known,
-    events: u64,
-}
-
-static DEEP: OnceLock<Told<Deep>> = OnceLock::new();
-
-/// A level-1 tile is full after so many lines.
-const TILE_LINES: u64 = 1 << 16;
-
-fn deep() -> Told<Deep> {
-    let mut history = History::new(0);
-    history.segment_bytes = 1 << 20;
-    let Some(mut life) = history.start()? else { return Err("no start".to_owned()) };
-    while life.log.size() < TILE_LINES - 60 {
-        let many = life.log.size() < TILE_LINES - 400;
-        let ended = if many { history.burst(&mut life)? } else { history.append(&mut life)? };
-        ended.map_err(|e| e.to_string())?;
-        if life.log.size() < 2000 {
-            history.checkpoint(&mut life)?.map_err(|e| e.to_string())?;
-        }
-    }
-    history.checkpoint(&mut life)?.map_err(|e| e.to_string())?;
-    life.log.rotate().map_err(|e| e.to_string())?;
-    let last = life.log.segments().last().map_or(0, |s| s.last);
-    history.known.check(&history.disk, Path::new(DATA))?;
-    history.known.retired = last;
-    life.log.retire(last).map_err(|e| e.to_string())?;
-    life.log.sync().map_err(|e| e.to_string())?;
-    history.known.ack(life.log.durable())?;
-    history.known.check(&history.disk, Path::new(DATA))?;
-    drop(life);
-    Ok(Deep { disk: history.disk, known: history.known, events: history.events })
 }
 
 /// How long an event may wait for its sync, as docs/operating.md promises.
