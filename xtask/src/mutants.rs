@@ -1,7 +1,8 @@
-//! `mutants`: bugs put in on purpose, each of which the simulated histories must catch.
+//! `mutants`: bugs put in on purpose, each of which a test must catch.
 //!
-//! `tests/mutants.toml` says where each bug goes. It is put into a copy of the sources, with a
-//! target folder of its own; only the named test is built, and its run must fail and name the seed.
+//! `tests/mutants.toml` and those of the crates say where each bug goes. It is put into a copy of the
+//! sources, with a target folder of its own; only the named test is built, and its run must fail, and
+//! name the seed where it goes by seeds.
 //! Before that the same test must pass without any bug. What was found is written to
 //! `docs/mutants.md`. The sources themselves are never touched.
 
@@ -35,8 +36,10 @@ struct Mutant {
 /// What became of a bug.
 #[derive(Debug)]
 struct Caught {
+    /// The test that failed, and its seed where it has one.
+    test: String,
     seed: Option<u64>,
-    /// The first sentence that the failing test said.
+    /// The first sentence that it said.
     said: String,
     build_s: f64,
     run_s: f64,
@@ -45,7 +48,7 @@ struct Caught {
 pub(crate) fn run(mut args: Args) -> Done {
     let only = args.value("--only")?;
     args.done()?;
-    let mutants = read(&sh::read(&sh::root().join("tests/mutants.toml"))?)?;
+    let mutants = all()?;
     for mutant in &mutants {
         mutant.apply(&sh::read(&sh::root().join(&mutant.file))?)?;
     }
@@ -72,15 +75,16 @@ pub(crate) fn run(mut args: Args) -> Done {
         let caught = place.try_out(mutant)?;
         match &caught {
             Some(c) => println!(
-                "{:<28} caught, {}; built in {:.1} s, ran {:.1} s: {}",
+                "{:<38} caught by {}{}; built in {:.1} s, ran {:.1} s: {}",
                 mutant.name,
-                c.seed.map_or_else(|| "no seed".to_owned(), |seed| format!("GHOST_SEED={seed}")),
+                c.test,
+                c.seed.map_or_else(String::new, |seed| format!(", GHOST_SEED={seed}")),
                 c.build_s,
                 c.run_s,
                 c.said
             ),
             None => {
-                println!("{:<28} NOT CAUGHT", mutant.name);
+                println!("{:<38} NOT CAUGHT", mutant.name);
                 missed.push(mutant.name.clone());
             }
         }
@@ -93,17 +97,29 @@ pub(crate) fn run(mut args: Args) -> Done {
     if missed.is_empty() { Ok(()) } else { Err(format!("not caught: {}", missed.join(", "))) }
 }
 
-/// Reads the list; every field but `package`, `test` and `from` must be there.
-fn read(text: &str) -> Outcome<Vec<Mutant>> {
-    let list: toml::Table = text.parse().map_err(|e| format!("tests/mutants.toml: {e}"))?;
+/// Every list there is: the repository's, then those of its crates.
+fn all() -> Outcome<Vec<Mutant>> {
+    let crates = sh::root().join("crates");
+    let folders = fs::read_dir(&crates).map_err(|e| format!("{}: {e}", crates.display()))?;
+    let mut lists: Vec<PathBuf> =
+        folders.filter_map(Result::ok).map(|e| e.path().join("tests/mutants.toml")).collect();
+    lists.retain(|list| list.is_file());
+    lists.sort();
+    lists.insert(0, sh::root().join("tests/mutants.toml"));
+    let mut mutants = Vec::new();
+    for list in lists {
+        read(&sh::read(&list)?, &mut mutants).map_err(|e| format!("{}: {e}", list.display()))?;
+    }
+    Ok(mutants)
+}
+
+/// Reads one list; every field but `package`, `test` and `from` must be there.
+fn read(text: &str, mutants: &mut Vec<Mutant>) -> Done {
+    let list: toml::Table = text.parse().map_err(|e| format!("{e}"))?;
     let entries = list.get("mutant").and_then(toml::Value::as_array);
-    let entries = entries.ok_or("tests/mutants.toml has no [[mutant]]")?;
-    let mut mutants: Vec<Mutant> = Vec::new();
-    for (i, entry) in entries.iter().enumerate() {
+    for (i, entry) in entries.ok_or("there is no [[mutant]]")?.iter().enumerate() {
         let field = |key: &str| entry.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-        let must = |key: &str| {
-            field(key).ok_or_else(|| format!("tests/mutants.toml: mutant {} has no {key}", i + 1))
-        };
+        let must = |key: &str| field(key).ok_or_else(|| format!("mutant {} has no {key}", i + 1));
         let mutant = Mutant {
             name: must("name")?,
             file: must("file")?,
@@ -119,11 +135,11 @@ fn read(text: &str) -> Outcome<Vec<Mutant>> {
                 .unwrap_or(0),
         };
         if mutants.iter().any(|m| m.name == mutant.name) {
-            return Err(format!("tests/mutants.toml: two mutants are called {}", mutant.name));
+            return Err(format!("two mutants are called {}", mutant.name));
         }
         mutants.push(mutant);
     }
-    Ok(mutants)
+    Ok(())
 }
 
 impl Mutant {
@@ -132,7 +148,7 @@ impl Mutant {
         match text.matches(&self.find).count() {
             1 => Ok(text.replacen(&self.find, &self.replace, 1)),
             n => Err(format!(
-                "mutant {}: its text occurs {n} times in {}, not once; adapt tests/mutants.toml",
+                "mutant {}: its text occurs {n} times in {}, not once; adapt its entry",
                 self.name, self.file
             )),
         }
@@ -188,7 +204,7 @@ impl Place {
                 test.1, test.0, ran.stdout, ran.stderr
             ));
         }
-        println!("{:<28} passes without a bug; built in {build_s:.1} s, ran {run_s:.1} s", test.1);
+        println!("{:<38} passes without a bug; built in {build_s:.1} s, ran {run_s:.1} s", test.1);
         Ok(())
     }
 
@@ -213,8 +229,8 @@ impl Place {
         if ran.ok() {
             return Ok(None);
         }
-        let (seed, said) = story(&format!("{}\n{}", ran.stdout, ran.stderr));
-        Ok(Some(Caught { seed, said, build_s, run_s }))
+        let told = story(&format!("{}\n{}", ran.stdout, ran.stderr));
+        Ok(Some(Caught { build_s, run_s, ..told }))
     }
 
     fn build(&self, (package, test): (&str, &str)) -> Outcome<PathBuf> {
@@ -245,17 +261,26 @@ pub(crate) fn build_test(cargo: &mut Command, package: &str, test: &str) -> Outc
     programs.next_back().ok_or_else(|| format!("cargo built no {test} of {package}:\n{built}"))
 }
 
-/// The seed that a failing test names, and the first line of why it failed.
-fn story(printed: &str) -> (Option<u64>, String) {
-    let mut lines = printed.lines().skip_while(|l| !l.contains("GHOST_SEED="));
-    let Some(first) = lines.next() else {
-        let panic = printed.lines().skip_while(|l| !l.contains("panicked at")).nth(1);
-        return (None, panic.unwrap_or("it failed").trim().to_owned());
+/// Which test failed, the seed that it names, and the first line of why.
+fn story(printed: &str) -> Caught {
+    let lines: Vec<&str> = printed.lines().collect();
+    let panicked = |line: &&str| line.contains("panicked at");
+    let seeded = lines.iter().position(|l| l.contains("GHOST_SEED="));
+    let of = match seeded {
+        Some(at) => lines[..=at].iter().rposition(|l| panicked(&l)),
+        None => lines.iter().position(|l| panicked(&l)),
     };
-    let after = first.split("GHOST_SEED=").nth(1).unwrap_or_default();
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    let said = first.split_once(": ").map_or(first, |(_, said)| said);
-    (digits.parse().ok(), said.trim().to_owned())
+    let test = of.and_then(|at| lines[at].split('\'').nth(1)).unwrap_or("a test").to_owned();
+    let (seed, said) = match seeded {
+        Some(at) => {
+            let after = lines[at].split("GHOST_SEED=").nth(1).unwrap_or_default();
+            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+            let said = lines[at].split_once("): ").or_else(|| lines[at].split_once(": "));
+            (digits.parse().ok(), said.map_or(lines[at], |(_, said)| said))
+        }
+        None => (None, of.and_then(|at| lines.get(at + 1)).copied().unwrap_or("it failed")),
+    };
+    Caught { test, seed, said: said.trim().to_owned(), build_s: 0.0, run_s: 0.0 }
 }
 
 /// Removes files that the sources no longer have.
@@ -275,19 +300,24 @@ fn remove_others(folder: &Path, kept: &[PathBuf]) -> Done {
 fn table(rows: &[(&Mutant, Option<Caught>)]) -> String {
     let mut text = String::from(
         "# Bugs put in on purpose\n\n\
-         Written by `cargo xtask mutants`. Each bug of `tests/mutants.toml` is put into a copy of\n\
-         the sources; the simulated histories must fail, and name a seed. `GHOST_SEED=N cargo test\n\
-         -p ghost-block --test sim_histories` tells that history again (with the bug in).\n\n\
-         | bug | what it breaks | caught by seed | what the history says |\n\
-         | --- | --- | --- | --- |\n",
+         Written by `cargo xtask mutants`. Each bug of `tests/mutants.toml`, and of the files of that\n\
+         name in the crates, is put into a copy of the sources; the test must fail that passes without\n\
+         it. With the bug in, `GHOST_SEED=N cargo test -p ghost-block --test sim_histories` (`ship-…`:\n\
+         `-p ghost-ship --test sim_worlds`) tells the same history again. Which of several seeds comes\n\
+         first may differ from run to run.\n\n\
+         | bug | what it breaks | caught by | seed | what the test says |\n\
+         | --- | --- | --- | --- | --- |\n",
     );
     for (mutant, caught) in rows {
-        let (seed, said) = match caught {
-            None => ("**not caught**".to_owned(), String::new()),
-            Some(c) => (c.seed.map_or("-".to_owned(), |seed| seed.to_string()), cell(&c.said)),
+        let (by, seed, said) = match caught {
+            None => ("**nothing**".to_owned(), String::new(), String::new()),
+            Some(c) => {
+                let seed = c.seed.map_or(String::new(), |seed| seed.to_string());
+                (format!("`{}`: {}", mutant.test, cell(&c.test)), seed, cell(&c.said))
+            }
         };
         let why = cell(&mutant.why);
-        text.push_str(&format!("| {} | {why} | {seed} | {said} |\n", mutant.name));
+        text.push_str(&format!("| {} | {why} | {by} | {seed} | {said} |\n", mutant.name));
     }
     text
 }
@@ -306,9 +336,14 @@ mod tests {
     const LIST: &str = "[[mutant]]\nname = \"a\"\nfile = \"f\"\nfind = \"x\"\nreplace = \"y\"\n\
                         why = \"because\"\n";
 
+    fn of(text: &str) -> Outcome<Vec<Mutant>> {
+        let mut mutants = Vec::new();
+        read(text, &mut mutants).map(|()| mutants)
+    }
+
     #[test]
     fn a_text_that_is_not_there_exactly_once_is_an_error() {
-        let mutant = read(LIST).unwrap().remove(0);
+        let mutant = of(LIST).unwrap().remove(0);
         assert_eq!(mutant.apply("1 x 2").unwrap(), "1 y 2");
         assert!(mutant.apply("x x").unwrap_err().contains("2 times"));
         assert!(mutant.apply("").unwrap_err().contains("0 times"));
@@ -316,24 +351,32 @@ mod tests {
 
     #[test]
     fn a_list_with_something_missing_or_twice_is_an_error() {
-        assert!(read("").is_err());
-        assert!(read(&LIST.replace("why", "how")).unwrap_err().contains("why"));
-        assert!(read(&format!("{LIST}{LIST}")).unwrap_err().contains("two mutants"));
+        assert!(of("").is_err());
+        assert!(of(&LIST.replace("why", "how")).unwrap_err().contains("why"));
+        assert!(of(&format!("{LIST}{LIST}")).unwrap_err().contains("two mutants"));
     }
 
     #[test]
-    fn the_list_of_the_repository_fits_its_sources() {
-        let mutants = read(&sh::read(&sh::root().join("tests/mutants.toml")).unwrap()).unwrap();
-        assert!(mutants.len() >= 10);
+    fn the_lists_of_the_repository_fit_its_sources() {
+        let mutants = all().unwrap();
+        assert!(mutants.iter().filter(|m| m.package == "ghost-block").count() >= 20);
+        assert!(mutants.iter().filter(|m| m.package == "ghost-ship").count() >= 10);
         for mutant in mutants {
             mutant.apply(&sh::read(&sh::root().join(&mutant.file)).unwrap()).unwrap();
         }
     }
 
     #[test]
-    fn the_seed_and_the_reason_are_found_in_what_a_test_prints() {
-        let printed = "thread 'x' panicked at a.rs:1:\nGHOST_SEED=42 to replay: line 7 is gone\n";
-        assert_eq!(story(printed), (Some(42), "line 7 is gone".to_owned()));
-        assert_eq!(story("panicked at a.rs:1:\nindex out\n"), (None, "index out".to_owned()));
+    fn the_test_the_seed_and_the_reason_are_found_in_what_is_printed() {
+        let told = |printed| {
+            let told = story(printed);
+            (told.test, told.seed, told.said)
+        };
+        let seeded = "thread 'x::y' (7) panicked at a.rs:1:2:\n\
+                      GHOST_SEED=42 (cargo test -p a: b): line 7 is gone: why\n";
+        assert_eq!(told(seeded), ("x::y".into(), Some(42), "line 7 is gone: why".into()));
+        let plain = "thread 'z' panicked at a.rs:1:2:\nindex out\n";
+        assert_eq!(told(plain), ("z".into(), None, "index out".into()));
+        assert_eq!(told("killed"), ("a test".into(), None, "it failed".into()));
     }
 }

@@ -29,6 +29,9 @@ pub use tend::Tended;
 /// Where a freeze copies the active segment, a longer one is sealed before.
 const COPIED_BYTES_MAX: u64 = 8 << 20;
 
+/// Where the newest block is missing, so many seals are looked at for one that is there.
+const LOOKED_BACK: usize = 4096;
+
 /// What whoever seals knows and the log does not tell.
 #[derive(Debug, Clone, Copy)]
 pub struct SealFacts<'a> {
@@ -144,9 +147,12 @@ impl Sealer {
         let size = match (journal.last(), recovery.missing) {
             (None, _) => 0,
             (Some(last), None) => last.size,
-            (Some(last), Some(_)) => {
-                let older = blocks.iter().filter(|block| block.name.number < last.block);
-                older.map(|block| block.size).max().unwrap_or(0)
+            (Some(_), Some(_)) => {
+                // By the log's own list: where it was put back, blocks stand beside it that it has
+                // nothing of.
+                let named = journal::newest(&*disk, &layout.log(), LOOKED_BACK).unwrap_or_default();
+                let there = |entry: &&Entry| blocks.iter().any(|b| b.name == entry.name());
+                named.iter().rev().find(there).map_or(0, |entry| entry.size)
             }
         };
         let reader = LogReader::at(Arc::clone(&disk), layout.clone());

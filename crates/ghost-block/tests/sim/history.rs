@@ -239,8 +239,19 @@ impl History {
         self.finish(life)
     }
 
-    /// Chooses what will go wrong, within about `soon` syncs.
+    /// Chooses what will go wrong, within about `soon` syncs; where everything goes, maybe twice.
     fn fault(&mut self, soon: u64) {
+        let one = match self.theme {
+            Theme::Everything => Theme::of(self.random.below(4)),
+            theme => theme,
+        };
+        self.fault_of(one, soon);
+        if self.theme == Theme::Everything && self.random.one_in(3) {
+            self.fault_of(Theme::FullDisks, soon);
+        }
+    }
+
+    fn fault_of(&mut self, theme: Theme, soon: u64) {
         let (syncs, writes, names) = (self.disk.syncs(), self.disk.writes(), self.disk.changes());
         let n = 1 + self.random.below(soon);
         let cut = match self.random.below(8) {
@@ -249,7 +260,7 @@ impl History {
             5 => Fault::FreezeAtWrite(writes + n),
             _ => Fault::FreezeAtName(names + 1 + n / 3),
         };
-        let fault = match self.theme {
+        let fault = match theme {
             Theme::PowerCuts => cut,
             Theme::FullDisks if self.random.below(4) > 0 => {
                 let used = self.disk.used(&[Path::new("/")]);
