@@ -172,7 +172,7 @@ impl Verdict {
         if self.signers_unknown > 0 {
             all.push(Unproven::Signers { count: self.signers_unknown });
         }
-        if self.first_seq > 1 {
+        if self.first_seq > 1 && !self.tree_gone {
             all.push(Unproven::Retired { to: self.first_seq - 1 });
         }
         all.push(Unproven::NeverWritten);
@@ -209,8 +209,8 @@ impl fmt::Display for Unproven {
             ),
             Unproven::TreeGone { first } => write!(
                 f,
-                "what the checkpoints say: the log begins with line {first}, and the hashes of \
-                 what stood before are not there"
+                "what the checkpoints say: the log begins with line {first}, and no retirement left \
+                 the hashes of what stood before: somebody took those segments away"
             ),
             Unproven::Tail { from, to } => write!(
                 f,
