@@ -267,8 +267,8 @@ fn story(printed: &str) -> Caught {
     let panicked = |line: &&str| line.contains("panicked at");
     let seeded = lines.iter().position(|l| l.contains("GHOST_SEED="));
     let of = match seeded {
-        Some(at) => lines[..=at].iter().rposition(|l| panicked(&l)),
-        None => lines.iter().position(|l| panicked(&l)),
+        Some(at) => lines[..=at].iter().rposition(panicked),
+        None => lines.iter().position(panicked),
     };
     let test = of.and_then(|at| lines[at].split('\'').nth(1)).unwrap_or("a test").to_owned();
     let (seed, said) = match seeded {

@@ -14,7 +14,7 @@ const PACKAGE: &str = "ghost-block";
 const TEST: &str = "sim_histories";
 
 /// Histories a theme in one run of the test's program.
-const PORTION: u64 = 5_000;
+const PORTION: u64 = 1_000;
 
 pub(crate) fn run(mut args: Args) -> Done {
     let minutes: f64 = number(&mut args, "--minutes")?.unwrap_or(10.0);
