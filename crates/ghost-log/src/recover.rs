@@ -165,7 +165,9 @@ pub(crate) fn find(
             }
             cut_tail(disk, layout, config, &mut found, &*file, bytes, acknowledged)?;
         }
+        // What was cut before, too: a failed sync may have forgotten that, and left a longer file.
         write_again(&*file, acked_bytes, found.active_bytes)
+            .and_then(|()| file.truncate(found.active_bytes))
             .map_err(LogError::io("write again", &path))?;
         found.active = Some(file);
     }

@@ -146,6 +146,27 @@ fn what_a_failed_sync_forgot_is_saved_by_the_next_start() {
 }
 
 #[test]
+fn a_cut_that_a_failed_sync_forgot_is_made_again_by_the_next_start() {
+    let sim = made(30);
+    let path = files(&sim).pop().unwrap();
+    let mut bytes = sim.bytes(&path).unwrap();
+    bytes.extend_from_slice(&[b'x'; 3000]);
+    sim.put(&path, &bytes);
+    // The first sync is that of the copy that is kept.
+    sim.set(Fault::FailSync(sim.syncs() + 2));
+    assert!(open(&sim, config(1 << 20)).unwrap_err().to_string().contains("cannot sync"));
+    assert_eq!(sim.bytes(&path).unwrap().len(), bytes.len() - 3000);
+    // It looks as if it had been cut; on the disk it is as long as it was.
+    let (mut log, _) = open(&sim, config(1 << 20)).unwrap();
+    fill(&mut log, 30, 32).unwrap();
+    log.rotate().unwrap();
+    drop(log);
+    for seed in 0..8 {
+        check_after(&sim.crash(seed), 32, 32, &format!("seed {seed}"));
+    }
+}
+
+#[test]
 fn a_last_line_that_lost_its_middle_is_no_line() {
     let sim = made(30);
     let path = files(&sim).pop().unwrap();

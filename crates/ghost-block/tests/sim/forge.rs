@@ -8,9 +8,10 @@ use ghost_event::Digest;
 use ghost_event::line::close;
 use ghost_log::proof::{check_consistency, check_inclusion, consistency, inclusion, leaf};
 use ghost_log::{
-    Layout, LogError, LogReader, TreeReader, VerifyOptions, verify_at, verify_element,
+    Layout, Log, LogConfig, LogError, LogReader, TreeReader, VerifyOptions, verify_at,
+    verify_element,
 };
-use ghost_world::{Disk, SimDisk};
+use ghost_world::{Disk, SimClock, SimDisk};
 
 use super::history::{DATA, History};
 use super::known::read_lines;
@@ -89,6 +90,9 @@ fn forgery(history: &mut History, layout: &Layout, options: &VerifyOptions) -> T
     let forged = history.disk.fork();
     let Some((what, silent)) = alter(history, &forged, layout) else { return Ok(()) };
     history.tally.forgeries += 1;
+    if !silent {
+        start(history, &forged.fork(), layout, &what)?;
+    }
     let bare = !silent && history.below(2) == 0;
     if bare {
         // Nothing but the lines is left: the chain alone must tell.
@@ -105,6 +109,30 @@ fn forgery(history: &mut History, layout: &Layout, options: &VerifyOptions) -> T
         Ok(verdict) => hold!(!verdict.ok(), "{what}, and verification says: {verdict}"),
         // Refusing to read it is an answer too.
         Err(LogError::Io { .. }) => return Err(format!("{what}, and verification cannot read it")),
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+/// A start reads the active segment whole: where that was altered it refuses, or says what it cut.
+fn start(history: &History, forged: &SimDisk, layout: &Layout, what: &str) -> Told {
+    let active = layout.active();
+    if forged.bytes(&active) == history.disk.bytes(&active) {
+        return Ok(());
+    }
+    let config = LogConfig {
+        log_id: [0xab; 16],
+        identity: "sim".to_owned(),
+        holder: "pid 8".to_owned(),
+        ..LogConfig::default()
+    };
+    let clock = Arc::new(SimClock::new(1_795_154_300_000_000_000));
+    match Log::open_on(Arc::new(forged.clone()), Path::new(DATA), config, clock) {
+        Ok((_, recovery)) => {
+            hold!(recovery.cut.is_some(), "{what}, and the log starts as if nothing had happened");
+        }
+        // It would say the same of a log that it may not open.
+        Err(e @ LogError::Io { .. }) => return Err(format!("{what}, and the start says {e}")),
         Err(_) => {}
     }
     Ok(())
