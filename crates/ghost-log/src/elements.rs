@@ -154,6 +154,7 @@ impl Elements {
         disk: &dyn Disk,
         layout: &Layout,
         upto: Head,
+        until: Until,
     ) -> Result<(), LogError> {
         let mut text = format!("{TITLE}\n{upto}\n").into_bytes();
         for (id, known) in &self.0 {
@@ -163,8 +164,7 @@ impl Elements {
         }
         put::seal(&mut text);
         let path = layout.elements();
-        put::put(disk, &path, &text, Until::Durable, Readers::Group)
-            .map_err(LogError::io("write", &path))
+        put::put(disk, &path, &text, until, Readers::Group).map_err(LogError::io("write", &path))
     }
 
     /// What stands beside the log, and up to which line it holds.

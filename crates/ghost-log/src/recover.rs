@@ -26,7 +26,7 @@ use crate::layout::{Layout, first_of};
 use crate::limits::{LogConfig, READ_BYTES, SHAPE_SEARCH_BYTES, TORN_BYTES_KEPT};
 use crate::proof;
 use crate::proof::key::{KeyId, VerifyingKey};
-use crate::put::write_all;
+use crate::put::{Until, write_all};
 use crate::scan::{self, Piece, Scanner};
 use crate::verify::{self, VerifyOptions};
 
@@ -145,7 +145,7 @@ pub(crate) fn find(
     found.elements = elements;
     if read {
         // Without it they are read again at the next start.
-        let _ = found.elements.keep(&**disk, layout, base);
+        let _ = found.elements.keep(&**disk, layout, base, Until::Durable);
     }
     let mut import_lines = Vec::new();
     let (mut broken, mut acked_bytes) = (false, 0);

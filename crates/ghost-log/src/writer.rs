@@ -27,7 +27,7 @@ use crate::limits::{
 };
 use crate::proof;
 use crate::proof::key::{KeyId, SigningKey};
-use crate::put::write_all;
+use crate::put::{Until, write_all};
 use crate::reader::Position;
 use crate::recover::{self, Remembered, Shapes};
 use crate::tiles::Growing;
@@ -49,6 +49,8 @@ pub struct Log {
     file: Box<dyn File>,
     head_file: Option<HeadFile>,
     import_file: Option<(Box<dyn File>, u64)>,
+    /// So much of it is durable.
+    import_synced: u64,
     chain: Chain,
     /// Lines that are not in the file yet.
     buffer: Vec<u8>,
@@ -286,10 +288,16 @@ impl Log {
             return Ok(());
         }
         self.sync()?;
-        self.keep_head();
+        if let Some(heads) = &self.head_file {
+            // Its name is durable since the start.
+            let _ = heads.sync();
+        }
         self.keep_tiles_where_room()?;
-        if let Some((file, _)) = &self.import_file {
+        if let Some((file, len)) = &self.import_file
+            && *len > self.import_synced
+        {
             // Its entries of this segment will not be looked for in the log again.
+            self.import_synced = *len;
             if file.sync().is_err() {
                 self.import_file = None;
                 let _ = self.disk.remove(&self.layout.imports());
@@ -305,8 +313,8 @@ impl Log {
         self.chain =
             Chain { head: self.chain.head, segment: self.chain.head.seq + 1, bytes: 0, lines: 0 };
         self.written = 0;
-        // Without it the next start reads the segment; nothing else is lost.
-        let _ = self.elements.keep(&*self.disk, &self.layout, self.chain.head);
+        // Without it the next start reads the segment; nothing else is lost, so no sync is waited for.
+        let _ = self.elements.keep(&*self.disk, &self.layout, self.chain.head, Until::Written);
         self.segment_note(self.epoch);
         Ok(())
     }

@@ -89,11 +89,14 @@ impl Log {
             Some(file) => file,
             None => create_active(&*disk, &layout)?,
         };
+        let import_file = open_or_create(&*disk, &layout.imports())
+            .and_then(|f| f.len().map(|len| (f, len)))
+            .ok();
         let mut log = Log {
             head_file: head_file.map(HeadFile::new),
-            import_file: open_or_create(&*disk, &layout.imports())
-                .and_then(|f| f.len().map(|len| (f, len)))
-                .ok(),
+            // What a start finds it has written anew, and durable.
+            import_synced: import_file.as_ref().map_or(0, |(_, len)| *len),
+            import_file,
             file,
             chain: Chain {
                 head: found.head,
