@@ -106,6 +106,8 @@ impl Sealer {
     ) -> Result<(Sealer, SealRecovery), BlockError> {
         let mut recovery = SealRecovery::default();
         let names = volume.names()?;
+        let link = layout.data().join(".snapshots");
+        disk.link(Path::new(BLOCKS), &link).map_err(BlockError::io("link", &link))?;
         let half = layout.log().join(format!("{MANIFEST}{NEW}"));
         let _ = disk.remove(&half);
         if Manifest::read(&*disk, &layout.log()).is_err() {

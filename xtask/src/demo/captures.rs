@@ -27,5 +27,6 @@ pub(super) fn play(demo: &Demo) -> Done {
     demo.step(&["flows", "--limit", "5", "app:tls"])?;
     demo.step(&["status"])?;
     demo.step(&["log", "verify"])?;
+    demo.step(&["block", "list"])?;
     Ok(())
 }

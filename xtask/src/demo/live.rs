@@ -46,6 +46,7 @@ pub(super) fn play(demo: &Demo) -> Done {
     daemon.stop(PATIENCE);
     println!("{}", daemon.output());
     demo.step(&["log", "verify"])?;
+    demo.step(&["block", "list"])?;
     demo.step(&["flows", "app:http", "--limit", "3"])?;
     Ok(())
 }

@@ -231,10 +231,17 @@ impl History {
         let operations = 5 + self.random.below(25);
         for _ in 0..operations {
             let done = self.operation(&mut life)?;
+            let last = done == Done::Full && self.random.one_in(4);
+            if last {
+                self.room_and_rotate(&mut life)?;
+            }
             if self.disk.frozen() || done == Done::Over {
                 break;
             }
             self.known.ack(life.log.durable())?;
+            if last {
+                break;
+            }
         }
         self.finish(life)
     }
@@ -799,6 +806,14 @@ impl History {
             self.known.check(&self.disk, Path::new(DATA))?;
         }
         Ok(done)
+    }
+
+    /// Somebody makes room, and the first thing that the log does with it is another segment.
+    fn room_and_rotate(&mut self, life: &mut Life) -> Told<Done> {
+        self.say("room, and rotate");
+        self.disk.set(Fault::Capacity(1 << 40));
+        let ended = life.log.rotate();
+        self.judge(ended)
     }
 
     /// How a life ends.
