@@ -144,6 +144,9 @@ pub const SEAL_RETRY_NS: (u64, u64) = (1_000_000_000, 60_000_000_000);
 /// The disk's cap is looked after this often, besides after each block.
 pub const TEND_NS: u64 = 10_000_000_000;
 
+/// And when what was left below the cap was appended, but after no less than this: looking costs.
+pub const TEND_STEP_BYTES: u64 = 256 << 10;
+
 /// How soon a block follows that retention wants.
 pub const WANTS_SEAL_NS: u64 = 100_000_000;
 

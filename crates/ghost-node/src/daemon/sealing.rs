@@ -25,7 +25,7 @@ use crate::blocks::{Since, disk_bytes, ready_of};
 use crate::config::{Blocks, DiskCap, Sealing as Wished};
 use crate::limits::{
     BARRIER_NS, RATE_DAY_SAMPLES, RATE_HOUR_NS, SEAL_ASKED_MAX, SEAL_RETRY_NS, TEND_NS,
-    WANTS_SEAL_NS, WARNINGS_MAX,
+    TEND_STEP_BYTES, WANTS_SEAL_NS, WARNINGS_MAX,
 };
 use crate::pen::Pen;
 
@@ -57,6 +57,8 @@ pub(crate) struct Sealing {
     retry_ns: u64,
     pause_ns: u64,
     tend_ns: u64,
+    /// The pen's bytes when it was tended last, and how many more may come before it is again.
+    room: (u64, u64),
     /// Log and segment when it was tended last.
     tended: (u64, u64),
     /// Bytes appended by the hour, for today's rate.
@@ -101,6 +103,7 @@ impl Sealing {
             retry_ns: 0,
             pause_ns: 0,
             tend_ns: 0,
+            room: (0, u64::MAX),
             tended: (0, 0),
             hours: VecDeque::new(),
         }
@@ -258,10 +261,17 @@ impl Sealing {
             }
             self.seal(pen, reason, now)?;
         }
-        if now >= self.tend_ns {
+        if now >= self.tend_ns || self.is_room_used(pen) {
             self.tend(pen, now)?;
         }
         Ok(())
+    }
+
+    /// Whether so much was appended that the cap must be looked after before its time.
+    fn is_room_used(&self, pen: &Pen) -> bool {
+        let (then, room) = self.room;
+        // A pen that was opened anew counts from the beginning.
+        pen.bytes < then || pen.bytes - then >= room
     }
 
     /// Whether a shape of the block to come may still get its vector.
@@ -327,12 +337,15 @@ impl Sealing {
         }
         let cap = Cap { bytes: self.cap.bytes(disk_bytes(&self.data)) };
         let time = Timestamp(self.clock.wall_ns());
+        // Where it fails, time alone brings it back.
+        self.room = (pen.bytes, u64::MAX);
         match sealer.tend(&mut pen.log, &cap, &self.keep, time) {
             Ok(tended) => {
                 if let Some(reason) = tended.wants_seal {
                     self.wants.get_or_insert((reason, now.saturating_add(WANTS_SEAL_NS)));
                 }
                 self.tended = (pen.log.size(), pen.log.segment());
+                self.room = (pen.bytes, tended.room_bytes.max(TEND_STEP_BYTES));
                 if tended.retired_segments > 0
                     && let Ok(Some(first)) = pen.reader().first_seq()
                 {
