@@ -51,6 +51,56 @@ pub struct Recovery {
     pub retired: u64,
 }
 
+impl Recovery {
+    /// What whoever runs the log should know of this start, a sentence each; none where all was as
+    /// it was left.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some(cut) = &self.cut {
+            told.push(format!(
+                "the log's end was torn: {} bytes after line {} were cut",
+                cut.bytes, cut.after_seq
+            ));
+        }
+        match &self.key {
+            KeyFound::Known(_) | KeyFound::Made(_) => {}
+            KeyFound::Replaced { lost, new } => told.push(format!(
+                "the key {lost} that signed this log is not in state/keys any more: {new} was made \
+                 in its place, and nobody authorised it; put a backup of the old one back, or tell \
+                 whoever verifies this log (`ghostbridge key show`)"
+            )),
+            KeyFound::None { cause } => told.push(format!("nothing is signed: {cause}")),
+        }
+        match self.checkpoint {
+            // A log that was killed before its first block has none either.
+            CheckpointFound::None | CheckpointFound::Missing | CheckpointFound::Whole { .. } => {}
+            CheckpointFound::Torn => {
+                told.push("the newest checkpoint was torn: it was signed anew".to_owned());
+            }
+            CheckpointFound::Foreign => told.push(
+                "log/checkpoint was of another log: this log's own was signed in its place; run \
+                 `ghostbridge log verify`"
+                    .to_owned(),
+            ),
+            CheckpointFound::Lost { size } => told.push(format!(
+                "a checkpoint of {size} lines does not fit what is left of the log: whoever holds it \
+                 will find that lines are gone"
+            )),
+        }
+        if self.tiles_made > 0 {
+            told.push(format!("{} tiles of the tree were made again", self.tiles_made));
+        }
+        if self.retired > 0 {
+            told.push(format!(
+                "a retirement that was cut off is done: {} segments went",
+                self.retired
+            ));
+        }
+        told
+    }
+}
+
 /// A torn tail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {

@@ -327,6 +327,8 @@ fn a_lost_key_is_replaced_by_one_that_nobody_authorised_and_that_is_told() {
     let (mut log, recovery) = open(&sim, other).unwrap();
     let new = log.verifying_key().unwrap().clone();
     assert_eq!(recovery.key, KeyFound::Replaced { lost: lost.id, new: new.id });
+    let words = recovery.told().join("; ");
+    assert!(words.contains(&format!("the key {} that signed", lost.id)), "{words}");
     assert_eq!(new.name, lost.name, "the origin stays");
     let told = keys_told(&sim);
     assert!(told[1].by.is_empty() && key_of(&told[1]) == new);
@@ -342,6 +344,7 @@ fn a_lost_key_is_replaced_by_one_that_nobody_authorised_and_that_is_told() {
     sim.put(&at(&format!("state/keys/{}.key", lost.id)), &key);
     let (_, recovery) = open(&sim, LogConfig { key_seed: [0; 32], ..config(4096) }).unwrap();
     assert_eq!(recovery.key, KeyFound::Known(lost.id));
+    assert_eq!(recovery.told(), [""; 0]);
     assert_eq!(keys_told(&sim).len(), 1);
 }
 

@@ -84,11 +84,8 @@ impl Writer {
         let profile = options.models.profile;
         let (mut pen, recovery) =
             Pen::open(Arc::new(RealDisk), data, config, profile, Arc::clone(&clock))?;
-        if let Some(cut) = &recovery.cut {
-            host.say(&format!(
-                "the log's end was torn: {} bytes after line {} were cut",
-                cut.bytes, cut.after_seq
-            ));
+        for told in recovery.told() {
+            host.say(&told);
         }
         let mut index = EmbeddedIndex::open(&data.index())?;
         for note in follow::prepare(&mut index, pen.reader(), pen.log.head().seq)? {

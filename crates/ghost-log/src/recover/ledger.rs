@@ -32,7 +32,7 @@ pub enum CheckpointFound {
     None,
     /// One of this log, for so many lines.
     Whole { size: u64 },
-    /// There had been one. A new one was signed.
+    /// None, though there was a key to sign one. A new one was signed.
     Missing,
     /// Something that is none. A new one was signed.
     Torn,

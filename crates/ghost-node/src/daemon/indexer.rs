@@ -20,7 +20,6 @@ use super::shared::Shared;
 use crate::limits::{
     ASKED_NS, INDEX_AGE_ASKED_NS, INDEX_AGE_NS, INDEX_LOOK, INDEX_PAUSE_NS, INDEX_STEP_LINES,
     INDEX_WAITING_ASKED_LINES, INDEX_WAITING_LINES, LIVE_TAIL_EVENTS_MAX, LIVE_TAIL_PACKETS_MAX,
-    WARNINGS_MAX,
 };
 use crate::writer::{WriterError, old_fast};
 use crate::{DataDir, follow};
@@ -201,12 +200,7 @@ impl Indexer {
         };
         let head = self.shared.log_head.get();
         let notes = follow::prepare(&mut index, &self.searched.reader, head)?;
-        for note in notes {
-            let mut texts = self.shared.texts();
-            if !texts.warnings.contains(&note) && texts.warnings.len() < WARNINGS_MAX {
-                texts.warnings.push(note);
-            }
-        }
+        notes.into_iter().for_each(|note| self.shared.warn(note));
         if let Some(refine) = self.refine.take() {
             // The log tells the shapes of its newest segments by itself.
             old_fast(&index, &std::collections::HashSet::new())

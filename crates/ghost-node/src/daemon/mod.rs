@@ -350,11 +350,9 @@ impl Daemon {
             disk: Arc::new(Timed::new(RealDisk, Arc::clone(&shared.syncs), Arc::clone(&clock))),
         };
         let (mut pen, recovery) = opening.pen()?;
-        if let Some(cut) = &recovery.cut {
-            host.say(&format!(
-                "the log's end was torn: {} bytes after line {} were cut",
-                cut.bytes, cut.after_seq
-            ));
+        for told in recovery.told() {
+            host.say(&told);
+            shared.warn(told);
         }
         shared.epoch.set(recovery.epoch);
         shared.log_head.set(pen.log.head().seq);

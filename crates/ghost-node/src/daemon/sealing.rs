@@ -25,7 +25,7 @@ use crate::blocks::{Since, disk_bytes, ready_of};
 use crate::config::{Blocks, DiskCap, Sealing as Wished};
 use crate::limits::{
     BARRIER_NS, RATE_DAY_SAMPLES, RATE_HOUR_NS, SEAL_ASKED_MAX, SEAL_RETRY_NS, TEND_NS,
-    TEND_STEP_BYTES, WANTS_SEAL_NS, WARNINGS_MAX,
+    TEND_STEP_BYTES, WANTS_SEAL_NS,
 };
 use crate::pen::Pen;
 
@@ -150,15 +150,11 @@ impl Sealing {
                  another log"
             ));
         }
-        let mut texts = self.shared.texts();
         for warning in warnings {
             self.host.say(&warning);
-            if !texts.warnings.contains(&warning) && texts.warnings.len() < WARNINGS_MAX {
-                texts.warnings.push(warning);
-            }
+            self.shared.warn(warning);
         }
-        texts.blocks.volume = sealer.kind().name().to_owned();
-        drop(texts);
+        self.shared.texts().blocks.volume = sealer.kind().name().to_owned();
         self.sealer = Some(sealer);
         self.sealed_size = self.newest().map_or(0, |block| block.size);
         self.tell(None, 0);

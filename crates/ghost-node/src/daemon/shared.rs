@@ -11,6 +11,7 @@ use ghost_tap::live::PortCounters;
 
 use super::status::{BlocksStatus, IndexStatus, ModelStatus, PortStatus};
 use crate::latency::Latencies;
+use crate::limits::WARNINGS_MAX;
 
 /// One number that only its thread changes.
 #[derive(Debug, Default)]
@@ -128,6 +129,14 @@ pub(crate) struct Texts {
 impl Shared {
     pub(crate) fn texts(&self) -> MutexGuard<'_, Texts> {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a warning for the status, once.
+    pub(crate) fn warn(&self, warning: String) {
+        let mut texts = self.texts();
+        if !texts.warnings.contains(&warning) && texts.warnings.len() < WARNINGS_MAX {
+            texts.warnings.push(warning);
+        }
     }
 
     pub(crate) fn stopping(&self) -> bool {

@@ -447,6 +447,7 @@ impl Writer {
     fn reopen(&mut self, now: u64) {
         match self.opening.pen() {
             Ok((mut pen, recovery)) => {
+                recovery.told().into_iter().for_each(|told| self.shared.warn(told));
                 self.sealing.reopened(&mut pen);
                 self.shared.epoch.set(recovery.epoch);
                 self.pen = Some(pen);
