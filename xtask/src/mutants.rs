@@ -16,7 +16,7 @@ use crate::args::Args;
 use crate::sh::{self, Outcome, command};
 
 /// A bug that does not show in so many seeds has not been caught.
-const SEEDS: &str = "4000";
+const SEEDS: &str = "2000";
 
 /// Without a bug; the tests themselves try more.
 const CONTROL_SEEDS: &str = "100";

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use ghost_event::Digest;
 use ghost_event::line::close;
-use ghost_log::proof::{check_consistency, check_inclusion, consistency, inclusion, leaf};
+use ghost_log::proof::tile::{TileAt, WIDTH};
+use ghost_log::proof::{Tree, check_consistency, check_inclusion, consistency, inclusion, leaf};
 use ghost_log::{
     Layout, Log, LogConfig, LogError, LogReader, TreeReader, VerifyOptions, verify_at,
     verify_element,
@@ -29,6 +30,7 @@ pub fn end(history: &mut History, size: u64) -> Told {
     let verdict = verify_at(&disk, &layout, &options).map_err(|e| e.to_string())?;
     hold!(verdict.ok(), "the untouched log does not verify: {verdict}");
     hold!(verdict.head.seq == size, "{size} lines, and verification ends at {}", verdict.head.seq);
+    tiles(history, &layout, size)?;
     proofs(history, &disk, &layout, size)?;
     elements(history, &disk, &layout)?;
     for _ in 0..2 {
@@ -49,6 +51,30 @@ fn elements(history: &History, disk: &Arc<dyn Disk>, layout: &Layout) -> Told {
         hold!(verdict.ok(), "the chain of {id} does not verify: {:?}", verdict.damage);
         let head = verdict.head.map(|head| (head.seq, head.height));
         hold!(head == Some((seq, height)), "the chain of {id} ends at {head:?}, not {height}");
+    }
+    Ok(())
+}
+
+/// Every full tile is there; of each, one hash is the one of its lines.
+fn tiles(history: &mut History, layout: &Layout, size: u64) -> Told {
+    for level in 1u8.. {
+        let lines = WIDTH.pow(u32::from(level) + 1);
+        if size < lines {
+            break;
+        }
+        for index in 0..size / lines {
+            let at = TileAt { level, index };
+            let bytes = history.disk.bytes(&layout.tile(at)).unwrap_or_default();
+            hold!(bytes.len() == 8192, "{at:?} of {size} lines has {} bytes", bytes.len());
+            let (n, under) = (history.below(WIDTH), lines / WIDTH);
+            let first = usize::try_from(index * lines + n * under).unwrap_or(usize::MAX);
+            let mut tree = Tree::new();
+            for leaf in history.known.leaves.iter().skip(first).take(under as usize) {
+                tree.push(*leaf);
+            }
+            let n = n as usize;
+            hold!(bytes[n * 32..][..32] == tree.root().0, "hash {n} of {at:?} is not of its lines");
+        }
     }
     Ok(())
 }

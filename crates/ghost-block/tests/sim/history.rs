@@ -1,6 +1,7 @@
 //! One history: lives of a writer, and how each of them ends.
 
 mod deep;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,6 +18,8 @@ use ghost_world::{Clock as _, Disk, Fault, Random, SimClock, SimDisk};
 
 use super::known::{Known, read_lines};
 use super::{Told, forge, hold, lines};
+
+pub use tally::Tally;
 
 pub const DATA: &str = "/data";
 
@@ -35,42 +38,6 @@ impl Theme {
 
     pub fn of(seed: u64) -> Theme {
         Theme::ALL[usize::try_from(seed % 4).unwrap_or(0)]
-    }
-}
-
-/// What histories did, to see that they do not all stop at the door.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tally {
-    pub lives: u64,
-    pub power_cuts: u64,
-    pub kills: u64,
-    pub full: u64,
-    pub failed: u64,
-    pub checkpoints: u64,
-    pub blocks: u64,
-    pub retired: u64,
-    pub restored: u64,
-    pub forgeries: u64,
-    pub lines: u64,
-}
-
-impl Tally {
-    pub fn add(&mut self, other: &Tally) {
-        for (mine, theirs) in [
-            (&mut self.lives, other.lives),
-            (&mut self.power_cuts, other.power_cuts),
-            (&mut self.kills, other.kills),
-            (&mut self.full, other.full),
-            (&mut self.failed, other.failed),
-            (&mut self.checkpoints, other.checkpoints),
-            (&mut self.blocks, other.blocks),
-            (&mut self.retired, other.retired),
-            (&mut self.restored, other.restored),
-            (&mut self.forgeries, other.forgeries),
-            (&mut self.lines, other.lines),
-        ] {
-            *mine += theirs;
-        }
     }
 }
 
@@ -231,7 +198,7 @@ impl History {
         let operations = 5 + self.random.below(25);
         for _ in 0..operations {
             let done = self.operation(&mut life)?;
-            let last = done == Done::Full && self.random.one_in(4);
+            let last = done == Done::Full && self.random.one_in(6);
             if last {
                 self.room_and_rotate(&mut life)?;
             }
