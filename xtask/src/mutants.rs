@@ -248,7 +248,8 @@ impl Place {
         let mut test = command(program);
         test.env("GHOST_SEED_FROM", from.to_string()).env("RUST_BACKTRACE", "0");
         test.current_dir(&self.tree).env("GHOSTBRIDGE_SEEDS", seeds).env_remove("GHOST_SEED");
-        sh::capture(&mut test)
+        // All at once: else the last kind of history begins when the first has ended.
+        sh::capture(test.args(["--test-threads", "4"]))
     }
 }
 
