@@ -211,7 +211,7 @@ fn plain_the_newest_segment_alone_holds_all_its_vectors() {
     assert!(hit["ghost"]["score"].as_f64().unwrap() > 0.0);
     // And the log goes on.
     house.run(&["import", "--again", text(&fixture("ppp__Dhcp1.pcap"))]).ends(0);
-    house.run(&["log", "verify"]).ends(1);
+    house.run(&["log", "verify"]).ends(0);
 }
 
 #[test]
