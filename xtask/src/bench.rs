@@ -47,6 +47,13 @@ impl Row {
     }
 }
 
+/// The middle one; of an even number the upper of the two.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// A row joined with what is promised of it.
 #[derive(Debug)]
 struct Judged {

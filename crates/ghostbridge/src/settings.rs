@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ghost_node::config::{ConfigError, DEFAULT_FILE, Origin, Settings, Value};
+use ghost_node::import::Keeping;
 
 use crate::cli::{Grain, Place, Precision, Run, TapMode};
 use crate::outcome::Failed;
@@ -28,6 +29,13 @@ pub(crate) fn of_run(place: &Place, asked: &Run) -> Result<Settings, Failed> {
 /// What the file and the environment say, for `config show`; contradictions are told, not refused.
 pub(crate) fn of_file(place: &Place, config: Option<&Path>) -> Result<Settings, Failed> {
     layers(place, &Run::default(), config).map_err(Failed::usage)
+}
+
+/// What the file says of how much is kept. One that can't be read is an error: by another cap than
+/// the operator's, what he wants kept would go.
+pub(crate) fn keeping(place: &Place) -> Result<Keeping, Failed> {
+    let file = std::env::var_os("GHOSTBRIDGE_CONFIG").map(PathBuf::from);
+    of_file(place, file.as_deref()).map(|settings| Keeping::of(&settings.config))
 }
 
 fn layers(place: &Place, asked: &Run, file: Option<&Path>) -> Result<Settings, ConfigError> {

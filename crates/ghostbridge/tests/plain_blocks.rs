@@ -18,6 +18,21 @@ fn there(blocks: &[Value]) -> Vec<u64> {
 }
 
 #[test]
+fn plain_a_configuration_that_cannot_be_read_lets_no_block_go() {
+    let house = House::with(&[&fixture("made__ssh-brute-force.pcap")]);
+    let config = house.file("ghostbridge.toml", "[blocks]\nkeep_last = 2\n");
+    let with = |arguments: &[&str]| house.run_configured(&config, arguments);
+    let capture = fixture("tcpdump__ntp.pcap");
+    fs::write(&config, "[blocks]\nkeep_lost = 2\n").unwrap();
+    with(&["import", text(&capture)]).ends(2).says("keep_lost");
+    with(&["block", "seal"]).ends(2).says("keep_lost");
+    assert_eq!(there(&blocks(&house)), [1]);
+    fs::write(&config, "[blocks]\nkeep_last = 2\n").unwrap();
+    with(&["import", text(&capture)]).ends(0);
+    assert_eq!(there(&blocks(&house)), [1, 2]);
+}
+
+#[test]
 fn plain_an_import_is_one_block_and_the_block_before_it_goes() {
     let house = House::with(&[&fixture("made__ssh-brute-force.pcap")]);
     let first = blocks(&house);

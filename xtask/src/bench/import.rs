@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Row, load};
+use super::{Row, load, median};
 use crate::setup;
 use crate::sh::{self, Outcome, cargo, command, have};
 
@@ -49,8 +49,8 @@ pub(super) fn rows(file: Option<&str>) -> Outcome<Vec<Row>> {
         Some(path) => Some(measured(&mut python(path, &file))?.0),
         None => None,
     };
-    let wall = median(&without_model);
-    let peer = |name, costs: &[Cost]| (!costs.is_empty()).then(|| (name, median(costs)));
+    let wall = seconds(&without_model);
+    let peer = |name, costs: &[Cost]| (!costs.is_empty()).then(|| (name, seconds(costs)));
     let peak = |costs: &[Cost]| costs.iter().map(|c| c.peak_mb).fold(0.0, f64::max);
     let peer_peak = (!theirs.is_empty()).then(|| ("ndpiReader -q", peak(&theirs)));
     let nfstream_peer = python.map(|cost| ("nfstream", cost.seconds));
@@ -58,7 +58,7 @@ pub(super) fn rows(file: Option<&str>) -> Outcome<Vec<Row>> {
         Row::new("import", wall, "s", peer("ndpiReader -q", &theirs)),
         Row::new("import beside nfstream", wall, "s", nfstream_peer),
         Row::new("peak memory", peak(&ours), "MB", peer_peak),
-        Row::new("full model, in the background", median(&model), "s", None),
+        Row::new("full model, in the background", seconds(&model), "s", None),
     ])
 }
 
@@ -163,10 +163,8 @@ fn python(path: &Path, file: &Path) -> Command {
     python
 }
 
-fn median(costs: &[Cost]) -> f64 {
-    let mut seconds: Vec<f64> = costs.iter().map(|c| c.seconds).collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
+fn seconds(costs: &[Cost]) -> f64 {
+    median(&costs.iter().map(|cost| cost.seconds).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use ghost_lab::OVS_TOOLS;
 
-use super::Row;
+use super::{Row, median};
 use crate::sh::{self, Outcome, cargo};
 use program::Account;
 use rig::{Mode, Rig, Switch};
@@ -178,12 +178,6 @@ fn account_rows(name: &str, accounts: &[Account]) -> Vec<Row> {
 /// As frames are called: with the checksum that the kernel never sees.
 fn size_name(size: usize) -> String {
     if size == SHORT { "64".to_owned() } else { size.to_string() }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The hidden verb `__generate`: the generator's own process.

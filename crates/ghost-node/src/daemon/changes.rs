@@ -6,9 +6,8 @@
 //! without us, and not everything anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use ghost_event::line::{self, Change, Fact};
 use ghost_event::{Priority, Timestamp};
@@ -16,6 +15,7 @@ use ghost_host::{Inventory, LinkKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::hint;
 use crate::limits::ELEMENTS_WATCHED_MAX;
 
 /// The facts of one element, by name.
@@ -207,17 +207,12 @@ impl Stock {
 
     /// What the daemon before left; nothing where there was none, or its words make no sense.
     pub(crate) fn read(path: &Path) -> Stock {
-        let bytes = fs::read(path).ok().filter(|bytes| bytes.len() < 8 << 20);
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        hint::read(path, 8 << 20).unwrap_or_default()
     }
 
     /// Replaces what was kept.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        let new = path.with_extension("new");
-        let mut file = fs::File::create(&new)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        drop(file);
-        fs::rename(new, path)
+        hint::write(path, self)
     }
 }
 
@@ -322,7 +317,7 @@ mod tests {
         let stock = Stock::of(&bridge(true, &["lan1"]), &Taps::new());
         stock.write(&path).unwrap();
         assert_eq!(Stock::read(&path), stock);
-        fs::write(&path, b"[1").unwrap();
+        std::fs::write(&path, b"[1").unwrap();
         assert_eq!(Stock::read(&path), Stock::default());
     }
 }

@@ -7,13 +7,14 @@
 //! hints, not accounts: a machine that was started anew begins to count at zero.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use ghost_event::Timestamp;
 use ghost_event::line::GapNote;
 use serde::{Deserialize, Serialize};
+
+use super::hint;
 
 /// Why the log has a gap.
 pub(crate) mod reason {
@@ -128,17 +129,12 @@ impl LastSeen {
 
     /// What a daemon before left; `None` where there was none, or its words make no sense.
     pub(crate) fn read(path: &Path) -> Option<LastSeen> {
-        let bytes = fs::read(path).ok().filter(|bytes| bytes.len() < 1 << 20)?;
-        serde_json::from_slice(&bytes).ok()
+        hint::read(path, 1 << 20)
     }
 
     /// Replaces what was kept.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        let new = path.with_extension("new");
-        let mut file = fs::File::create(&new)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        drop(file);
-        fs::rename(new, path)
+        hint::write(path, self)
     }
 
     /// Every open flow was ended and logged: the next start has none to miss.
@@ -266,7 +262,7 @@ mod tests {
         let kept = seen(10, "a", 1000);
         kept.write(&path).unwrap();
         assert_eq!(LastSeen::read(&path), Some(kept));
-        fs::write(&path, b"{\"at_ns\":").unwrap();
+        std::fs::write(&path, b"{\"at_ns\":").unwrap();
         assert_eq!(LastSeen::read(&path), None);
     }
 }

@@ -13,6 +13,7 @@
 mod answers;
 mod changes;
 mod gap;
+mod hint;
 mod indexer;
 mod machine;
 mod open_flows;

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use ghost_node::blocks::{self, BlockError, Listed, Manifest, Target};
-use ghost_node::import::{Host, Keeping};
 use serde_json::{Value, json};
 
 use crate::cli::{BlockCommand, ListFormat, Place, VerdictFormat};
-use crate::commands::import::Offline;
+use crate::commands::import::Program;
 use crate::commands::memory::{self, moment, stamp};
 use crate::commands::status::bytes;
 use crate::outcome::{Done, Failed, counted, printed, say};
@@ -183,11 +182,8 @@ fn seal(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
         Some(mut client) => client.seal().map_err(memory::unanswered)?,
         None => {
             let data = place.data_with_log()?;
-            let host = Offline::new()?;
-            let keeping = settings::of_file(place, None)
-                .map(|settings| Keeping::of(&settings.config))
-                .unwrap_or_default();
-            ghost_node::import::seal(&data, &keeping, &host as &dyn Host)
+            let keeping = settings::keeping(place)?;
+            ghost_node::import::seal(&data, &keeping, &Program::quiet()?)
                 .map_err(Failed::caused)?
                 .into()
         }

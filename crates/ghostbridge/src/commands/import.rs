@@ -19,17 +19,16 @@ use crate::{host, settings};
 /// Runs the command.
 pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
     let program = Program {
-        random_id: host::random()?,
-        random_seed: host::random()?,
         stop: host::stop_flag()?,
         format: asked.output,
         bar: io::stderr().is_terminal().then(bar),
-        print_error: Mutex::new(None),
+        ..Program::quiet()?
     };
     let mut models = place.models();
     if asked.no_model {
         models.dirs.clear();
     }
+    let daemon = memory::daemon(place)?;
     let options = Options {
         paths: asked.paths,
         filter: asked.filter.join(" "),
@@ -39,12 +38,10 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         updates_s: asked.updates,
         models,
         segment_bytes: asked.segment_bytes,
-        // A configuration that can't be read is the daemon's to complain of.
-        keeping: settings::of_file(place, None)
-            .map(|settings| Keeping::of(&settings.config))
-            .unwrap_or_default(),
+        // What is kept is the daemon's to decide, where one holds the log.
+        keeping: if daemon.is_some() { Keeping::default() } else { settings::keeping(place)? },
     };
-    let result = match memory::daemon(place)? {
+    let result = match daemon {
         Some(mut client) => {
             told_unheard(&options, asked.no_model);
             api::import(&mut client, &options, &program).map_err(unsent)
@@ -95,13 +92,27 @@ fn unsent(error: SendError) -> Failed {
 }
 
 /// The real clock, signals and terminal.
-struct Program {
+pub(crate) struct Program {
     random_id: [u8; 16],
     random_seed: [u8; 32],
     stop: Arc<AtomicBool>,
     format: ImportFormat,
     bar: Option<ProgressBar>,
     print_error: Mutex<Option<io::Error>>,
+}
+
+impl Program {
+    /// Writes the log for a moment, reads no capture, and is not stopped.
+    pub(crate) fn quiet() -> Result<Program, Failed> {
+        Ok(Program {
+            random_id: host::random()?,
+            random_seed: host::random()?,
+            stop: Arc::default(),
+            format: ImportFormat::Table,
+            bar: None,
+            print_error: Mutex::new(None),
+        })
+    }
 }
 
 impl Host for Program {
@@ -151,44 +162,6 @@ impl Host for Program {
         if let (Err(error), Ok(mut kept)) = (printed, self.print_error.lock()) {
             kept.get_or_insert(error);
         }
-    }
-}
-
-/// Who writes the log for a moment, and reads no capture.
-pub(crate) struct Offline {
-    random_id: [u8; 16],
-    random_seed: [u8; 32],
-}
-
-impl Offline {
-    pub(crate) fn new() -> Result<Offline, Failed> {
-        Ok(Offline { random_id: host::random()?, random_seed: host::random()? })
-    }
-}
-
-impl Host for Offline {
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(RealClock)
-    }
-
-    fn random_id(&self) -> [u8; 16] {
-        self.random_id
-    }
-
-    fn random_seed(&self) -> [u8; 32] {
-        self.random_seed
-    }
-
-    fn stop_wanted(&self) -> bool {
-        false
-    }
-
-    fn progress(&self, _read: u64, _total: Option<u64>) {}
-
-    fn file_done(&self, _report: &FileReport) {}
-
-    fn say(&self, words: &str) {
-        say(format_args!("note: {}", safe(words)));
     }
 }
 

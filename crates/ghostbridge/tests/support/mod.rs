@@ -129,6 +129,12 @@ impl House {
         Ran::of(command.env("GHOSTBRIDGE_MODEL_DIR", model).output().unwrap())
     }
 
+    /// Runs with `config` as the configuration.
+    pub(crate) fn run_configured(&self, config: &Path, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        Ran::of(command.env("GHOSTBRIDGE_CONFIG", config).output().unwrap())
+    }
+
     /// Runs with `input` as standard input.
     pub(crate) fn run_on(&self, input: &Path, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);

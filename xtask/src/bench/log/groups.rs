@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ghost_lab::LoopFs;
 use serde_json::Value;
 
-use crate::bench::Row;
+use crate::bench::{Row, median};
 use crate::sh::{self, Outcome, cargo, command};
 
 const ROUNDS: usize = 5;
@@ -129,12 +129,6 @@ pub(super) fn lines(groups: &Path) -> Outcome<PathBuf> {
         .map_err(|e| format!("{}: {e}", file.display()))?;
     sh::output(command(groups).arg("write").arg(&file))?;
     Ok(file)
-}
-
-pub(super) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use ghost_lab::LoopFs;
 use serde_json::Value;
 
-use super::groups::{OPTIONS, lines, median, program};
-use crate::bench::Row;
+use super::groups::{OPTIONS, lines, program};
+use crate::bench::{Row, median};
 use crate::sh::{self, Outcome, command};
 
 const ROUNDS: usize = 3;

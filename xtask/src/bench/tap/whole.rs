@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::rate;
 use super::rig::{Mode, Rig, Switch};
-use super::{Row, median, rate};
+use crate::bench::{Row, median};
 use crate::sh::Outcome;
 
 type Part = fn(usize) -> Outcome<Vec<Row>>;
