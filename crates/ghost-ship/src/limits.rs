@@ -24,6 +24,15 @@ pub(crate) const HASHES_MAX: usize = 65;
 /// Blocks that a replica tells of: the last two and its grid, or the newest of them.
 pub(crate) const BLOCKS_TOLD_MAX: usize = 64;
 
+/// A question that goes to a replica: what the API takes for one.
+pub const QUESTION_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of an answer in one frame: a pressing line waits for no more than one.
+pub const ANSWER_BYTES_MAX: usize = 256 << 10;
+
+/// Questions of one connection that wait for their answers.
+pub const QUESTIONS_MAX: usize = 8;
+
 /// A name, a host's identity, a key.
 pub(crate) const NAME_BYTES_MAX: usize = 512;
 
@@ -40,6 +49,7 @@ const _: () = assert!(LINE_BYTES_MAX < TAIL_BYTES_MAX && TAIL_BYTES_WANTED < TAI
 // What does not become smaller is sent as it is, so raw bytes and a header are the most.
 const _: () = assert!(TAIL_BYTES_MAX + 256 <= PAYLOAD_BYTES_MAX);
 const _: () = assert!(CHUNK_BYTES_MAX + 64 <= PAYLOAD_BYTES_MAX);
+const _: () = assert!(QUESTION_BYTES_MAX + ANSWER_BYTES_MAX + 64 <= PAYLOAD_BYTES_MAX);
 // A refusal carries two notes, a block's first frame one note, hashes and a frontier.
 const _: () = assert!(2 * NOTE_BYTES_MAX + WORDS_BYTES_MAX + 256 <= PAYLOAD_BYTES_MAX);
 const _: () = assert!(NOTE_BYTES_MAX + (HASHES_MAX + 64) * 32 + 512 <= PAYLOAD_BYTES_MAX);

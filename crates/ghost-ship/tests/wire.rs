@@ -19,7 +19,7 @@ fn frame(random: &mut Random) -> Frame {
     };
     let text = |random: &mut Random, max: u64| "ä—x".repeat(random.index(max as usize / 7));
     let growth = Growth { old: random.number(), new: number, path: hashes(random, 65) };
-    match random.below(15) {
+    match random.below(18) {
         0 => Frame::Refusal(
             Refusal::new(Code::of(random.below(40) as u16), text(random, 3000))
                 .about(Kind::Tail)
@@ -67,6 +67,12 @@ fn frame(random: &mut Random) -> Frame {
         11 => Frame::Cosignature { size: number, root: digest, line: text(random, 900) },
         12 => Frame::Ping { token: number },
         13 => Frame::Pong { token: number },
+        14 => Frame::Question { id: number, body: text(random, 60_000) },
+        15 => {
+            let (last, n) = (random.one_in(2), random.index(262_144));
+            Frame::AnswerPart { id: number, last, bytes: vec![7; n.max(usize::from(!last))] }
+        }
+        16 => Frame::Cancel { id: number },
         _ => Frame::Bye,
     }
 }
@@ -102,7 +108,8 @@ fn speaker(frame: &Frame) -> Role {
         | Kind::TailHeld
         | Kind::Received
         | Kind::BlockVerified
-        | Kind::Cosignature => Role::Replica,
+        | Kind::Cosignature
+        | Kind::AnswerPart => Role::Replica,
         _ => Role::Primary,
     }
 }
@@ -150,7 +157,7 @@ fn hear(
 fn every_frame_is_read_as_it_was_written_however_it_is_cut() {
     let mut random = Random::new(11);
     let mut seen = [0_u32; 16];
-    for _ in 0..600 {
+    for _ in 0..800 {
         let frame = frame(&mut random);
         if frame.kind() == Kind::Hello {
             let mut session = Session::new(Role::Replica);
@@ -202,7 +209,7 @@ fn no_bytes_panic_and_no_more_is_kept_than_a_frame() {
                 let _ = hear(&mut Session::new(role), bytes, &mut random);
                 let _ = hear(&mut open(role), bytes, &mut random);
                 // Right heads, arbitrary payloads.
-                let kind = 1 + random.below(15) as u8;
+                let kind = 1 + random.below(18) as u8;
                 let packed = u8::from(random.one_in(3));
                 let mut framed = vec![kind, packed, 0, 0];
                 framed.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
@@ -282,8 +289,8 @@ fn a_frame_of_a_later_version_is_passed_over_where_it_may_be() {
     let (heard, error) = hear(&mut open(Role::Primary), &bytes, &mut Random::new(1));
     assert_eq!((&heard[..], error), (&[Incoming::Frame(ping)][..], None));
     let (_, error) =
-        hear(&mut open(Role::Primary), &[16, 0, 0, 0, 0, 0, 0, 0], &mut Random::new(1));
-    assert_eq!(error, Some(WireError::Kind { kind: 16 }));
+        hear(&mut open(Role::Primary), &[19, 0, 0, 0, 0, 0, 0, 0], &mut Random::new(1));
+    assert_eq!(error, Some(WireError::Kind { kind: 19 }));
 }
 
 #[test]

@@ -14,8 +14,8 @@ use super::codec::{Fields, put_len32, put_list, put_text, put_u64};
 use super::compress::{pack, unpack};
 use super::{Hello, Level, Lines, Refusal, WireError};
 use crate::limits::{
-    BLOCKS_TOLD_MAX, CHUNK_BYTES_MAX, HASHES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
-    TAIL_BYTES_MAX, WORDS_BYTES_MAX,
+    ANSWER_BYTES_MAX, BLOCKS_TOLD_MAX, CHUNK_BYTES_MAX, HASHES_MAX, NAME_BYTES_MAX,
+    PAYLOAD_BYTES_MAX, QUESTION_BYTES_MAX, TAIL_BYTES_MAX, WORDS_BYTES_MAX,
 };
 
 pub(super) const HEAD_BYTES: usize = 8;
@@ -43,10 +43,13 @@ pub enum Kind {
     Ping = 13,
     Pong = 14,
     Bye = 15,
+    Question = 16,
+    AnswerPart = 17,
+    Cancel = 18,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 15] = [
+    pub(super) const ALL: [Kind; 18] = [
         Kind::Refusal,
         Kind::Hello,
         Kind::Health,
@@ -62,6 +65,9 @@ impl Kind {
         Kind::Ping,
         Kind::Pong,
         Kind::Bye,
+        Kind::Question,
+        Kind::AnswerPart,
+        Kind::Cancel,
     ];
 
     #[must_use]
@@ -84,15 +90,17 @@ impl Kind {
             Kind::BlockVerified => 48,
             Kind::Checkpoint => 64 + NOTE_BYTES_MAX + HASHES_MAX * 32,
             Kind::Cosignature => 44 + 2 * NAME_BYTES_MAX,
-            Kind::Received | Kind::Ping | Kind::Pong => 8,
+            Kind::Received | Kind::Ping | Kind::Pong | Kind::Cancel => 8,
             Kind::Bye => 0,
+            Kind::Question => 12 + QUESTION_BYTES_MAX,
+            Kind::AnswerPart => 9 + ANSWER_BYTES_MAX,
         }
     }
 
     /// Whether it may come packed.
     #[must_use]
     pub fn is_packable(self) -> bool {
-        matches!(self, Kind::Tail | Kind::BlockChunk)
+        matches!(self, Kind::Tail | Kind::BlockChunk | Kind::AnswerPart)
     }
 }
 
@@ -216,6 +224,21 @@ pub enum Frame {
     },
     /// No more will come; nothing is wrong.
     Bye,
+    /// Something to be answered from what the replica holds: a question of the API, as JSON.
+    Question {
+        id: u64,
+        body: String,
+    },
+    /// The next bytes of an answer: lines of JSON, as the API answers them.
+    AnswerPart {
+        id: u64,
+        last: bool,
+        bytes: Vec<u8>,
+    },
+    /// Nobody waits for that answer any more.
+    Cancel {
+        id: u64,
+    },
 }
 
 impl Frame {
@@ -237,6 +260,9 @@ impl Frame {
             Frame::Ping { .. } => Kind::Ping,
             Frame::Pong { .. } => Kind::Pong,
             Frame::Bye => Kind::Bye,
+            Frame::Question { .. } => Kind::Question,
+            Frame::AnswerPart { .. } => Kind::AnswerPart,
+            Frame::Cancel { .. } => Kind::Cancel,
         }
     }
 
@@ -278,9 +304,10 @@ impl Frame {
                 out.extend_from_slice(lines.bytes());
             }
             Frame::TailHeld(place) => place.put(out),
-            Frame::Received { bytes: n } | Frame::Ping { token: n } | Frame::Pong { token: n } => {
-                put_u64(out, *n);
-            }
+            Frame::Received { bytes: n }
+            | Frame::Ping { token: n }
+            | Frame::Pong { token: n }
+            | Frame::Cancel { id: n } => put_u64(out, *n),
             Frame::BlockBegin(begin) => begin.put(out),
             Frame::BlockChunk { number, offset, bytes } => {
                 put_u64(out, *number);
@@ -306,6 +333,15 @@ impl Frame {
                 put_text(out, line);
             }
             Frame::Bye => {}
+            Frame::Question { id, body } => {
+                put_u64(out, *id);
+                put_text(out, body);
+            }
+            Frame::AnswerPart { id, last, bytes } => {
+                put_u64(out, *id);
+                out.push(u8::from(*last));
+                out.extend_from_slice(bytes);
+            }
         }
     }
 
@@ -367,6 +403,16 @@ impl Frame {
             Kind::Ping => Frame::Ping { token: f.u64()? },
             Kind::Pong => Frame::Pong { token: f.u64()? },
             Kind::Bye => Frame::Bye,
+            Kind::Question => Frame::Question { id: f.u64()?, body: f.text(QUESTION_BYTES_MAX)? },
+            Kind::AnswerPart => {
+                let (id, last) = (f.u64()?, f.flag()?);
+                let bytes = f.rest().to_vec();
+                if bytes.len() > ANSWER_BYTES_MAX || (bytes.is_empty() && !last) {
+                    return Err(f.wrong("a part of an answer is empty or too long"));
+                }
+                Frame::AnswerPart { id, last, bytes }
+            }
+            Kind::Cancel => Frame::Cancel { id: f.u64()? },
         };
         f.end()?;
         Ok(frame)

@@ -127,13 +127,18 @@ impl Session {
 fn may_say(role: Role, kind: Kind) -> bool {
     match kind {
         Kind::Refusal | Kind::Hello | Kind::Ping | Kind::Pong | Kind::Bye => true,
-        Kind::Tail | Kind::BlockBegin | Kind::BlockChunk | Kind::BlockEnd | Kind::Checkpoint => {
-            role == Role::Primary
-        }
+        Kind::Tail
+        | Kind::BlockBegin
+        | Kind::BlockChunk
+        | Kind::BlockEnd
+        | Kind::Checkpoint
+        | Kind::Question
+        | Kind::Cancel => role == Role::Primary,
         Kind::Health
         | Kind::TailHeld
         | Kind::Received
         | Kind::BlockVerified
-        | Kind::Cosignature => role == Role::Replica,
+        | Kind::Cosignature
+        | Kind::AnswerPart => role == Role::Replica,
     }
 }
