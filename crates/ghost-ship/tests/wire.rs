@@ -156,7 +156,7 @@ fn hear(
 #[test]
 fn every_frame_is_read_as_it_was_written_however_it_is_cut() {
     let mut random = Random::new(11);
-    let mut seen = [0_u32; 16];
+    let mut seen = [0_u32; 19];
     for _ in 0..800 {
         let frame = frame(&mut random);
         if frame.kind() == Kind::Hello {
