@@ -29,12 +29,14 @@ use crate::request::{Point, Position, Request, Response, Tally, join_spans};
 use crate::search::Plan;
 use crate::shapes::ShapeStore;
 use crate::store::{self, ShapeFile};
+use crate::term::Kind;
 use crate::top::Top;
+use crate::visit::{Met, Visit, Walk, Walked, Within};
 use crate::window::{self, Taken, Window};
 use crate::{Added, Index, IndexError, Status, limits};
 
 /// Version of what stands on disk.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Documents handed to the engine at once.
 const BATCH: usize = 64;
@@ -665,6 +667,22 @@ impl Index for EmbeddedIndex {
         Ok(tallies)
     }
 
+    fn events(&self, walk: &Walk, each: &mut dyn FnMut(&Met<'_>)) -> Result<Walked, IndexError> {
+        self.walk(walk, &mut |within| {
+            within.events(each);
+            Ok(())
+        })
+    }
+
+    fn terms(
+        &self,
+        walk: &Walk,
+        kinds: &[Kind],
+        visit: &mut dyn Visit,
+    ) -> Result<Walked, IndexError> {
+        self.walk(walk, &mut |within| within.terms(kinds, visit))
+    }
+
     fn content_digest(&self) -> Result<ContentDigest, IndexError> {
         let mut digest = ContentDigest::default();
         for partition in &self.partitions {
@@ -716,6 +734,40 @@ impl EmbeddedIndex {
         active.span.indexed_to = cursor;
         active.changed = true;
         active.add_all(fields, held)
+    }
+
+    /// Hands out what of each segment meets the walk's conditions.
+    fn walk(
+        &self,
+        walk: &Walk,
+        each: &mut dyn FnMut(&Within<'_>) -> std::io::Result<()>,
+    ) -> Result<Walked, IndexError> {
+        walk.check()?;
+        let window = walk.window();
+        let mut walked = Walked { damaged: self.gaps(), ..Walked::default() };
+        for partition in &self.partitions {
+            if partition.span.is_some_and(|span| !span.overlaps(window)) {
+                continue;
+            }
+            let first = self.hidden_before(partition.span);
+            let done = partition.segments().and_then(|segments| {
+                for segment in segments {
+                    let within = Within::of(segment, first, walk).map_err(|e| e.to_string())?;
+                    each(&within).map_err(|e| e.to_string())?;
+                    walked.matched += within.matched();
+                    walked.searched += u64::from(segment.docs);
+                }
+                Ok(())
+            });
+            match done {
+                Ok(()) => {
+                    let times = partition.span.and_then(|s| s.times());
+                    walked.span = join_spans(walked.span, times);
+                }
+                Err(why) => walked.damaged.push(format!("{}: {why}", partition.name())),
+            }
+        }
+        Ok(walked)
     }
 
     /// The log segment before which a partition's events are hidden; 0 hides none.

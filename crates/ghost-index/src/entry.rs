@@ -59,6 +59,9 @@ pub(crate) struct Numbers {
     /// The bridge or the interface, and the import, that the event came by.
     pub(crate) source: u64,
     pub(crate) shape: u64,
+    /// A hash of who opened it: of the address, below IP of the hardware's. As short as it is, since
+    /// it only tells apart what has one shape.
+    pub(crate) opener: u32,
     pub(crate) at: Position,
 }
 
@@ -103,6 +106,11 @@ pub(crate) fn source(in_iface: &str, bridge: &str, import: Option<Seq>) -> u64 {
     let name = if bridge.is_empty() { in_iface } else { bridge };
     let name = if name.is_empty() { 0 } else { xxh3_64(name.as_bytes()) };
     name ^ import.unwrap_or(0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The upper half, and never 0, which stands for nobody.
+fn short(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(u32::MAX).max(1)
 }
 
 pub(crate) fn flow(pair: u64, source: u64) -> u64 {
@@ -389,7 +397,9 @@ impl Leaves for Scratch {
             "ghost.flow" => self.pair = u64::from_str_radix(value, 16).ok(),
             "direction" => self.to_client = value == "to_client",
             "src_ip" => {
-                self.ends ^= xxh3_64(value.as_bytes());
+                let hash = xxh3_64(value.as_bytes());
+                self.ends ^= hash;
+                self.entry.numbers.opener = short(hash);
                 self.put_ip(Kind::SrcIp, value);
             }
             "dest_ip" => {
@@ -403,7 +413,11 @@ impl Leaves for Scratch {
             "app_proto" => self.put_text(Kind::App, value),
             "community_id" => self.pair = Some(term::pair(value.as_bytes())),
             "ether.src_mac" => {
-                self.ends ^= xxh3_64(value.as_bytes());
+                let hash = xxh3_64(value.as_bytes());
+                self.ends ^= hash;
+                let opener = &mut self.entry.numbers.opener;
+                // An address stands before the hardware's, wherever the line tells them.
+                *opener = if *opener == 0 { short(hash) } else { *opener };
                 self.put_mac(Kind::SrcMac, value);
             }
             "ether.dest_mac" => {

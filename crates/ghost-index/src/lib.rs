@@ -29,6 +29,7 @@ mod term;
 mod text;
 mod together;
 mod top;
+mod visit;
 mod walk;
 mod window;
 
@@ -40,6 +41,7 @@ pub use request::{Clause, Hit, Measure, Order, Point, Position, Request, Respons
 pub use shapes::{ShapeRow, ShapeStore};
 pub use term::{Kind, Term};
 pub use together::Together;
+pub use visit::{Met, Visit, Walk, Walked};
 
 use ghost_event::{Seq, Timestamp};
 
@@ -97,6 +99,24 @@ pub trait Index {
     /// # Errors
     /// A partition cannot be read.
     fn tally(&self, points: &[Point]) -> Result<Vec<Tally>, IndexError>;
+
+    /// Calls `each` with every committed event that meets the walk's conditions, in no order.
+    ///
+    /// # Errors
+    /// The walk holds too much. Damage is told in what is returned, not here.
+    fn events(&self, walk: &Walk, each: &mut dyn FnMut(&Met<'_>)) -> Result<Walked, IndexError>;
+
+    /// Tells `visit` of the terms of `kinds` and of the events that have them and meet the walk's
+    /// conditions. A term may come several times, and may come with no event.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    fn terms(
+        &self,
+        walk: &Walk,
+        kinds: &[Kind],
+        visit: &mut dyn Visit,
+    ) -> Result<Walked, IndexError>;
 
     /// What the index holds, read from the index itself, an open window of packets with it.
     ///

@@ -11,6 +11,7 @@ use crate::request::{Clause, Facts, Hit, Order, Point, Position, Request, Respon
 use crate::shapes::ShapeStore;
 use crate::term::{self, Kind, Term, glob};
 use crate::top::Top;
+use crate::visit::{self, Met, Visit, Walk, Walked};
 use crate::window::{self, Taken, Window};
 use crate::{Added, Index, IndexError, Status};
 
@@ -129,8 +130,8 @@ pub(crate) fn search<'e>(
         }
         let shape = ghost_event::ShapeId(n.shape);
         let minute = event.is_packet().then(|| Point::minute(n.start));
-        let (seq, at, flow) = (n.seq, n.at, n.flow());
-        top.offer(Hit { seq, at, flow, shape, minute, score, shape_score, held, rank });
+        let (seq, at, flow, opener) = (n.seq, n.at, n.flow(), n.opener);
+        top.offer(Hit { seq, at, flow, shape, minute, score, shape_score, opener, held, rank });
     }
     matched
 }
@@ -221,6 +222,23 @@ impl Index for OracleIndex {
         Ok(tallies)
     }
 
+    fn events(&self, walk: &Walk, each: &mut dyn FnMut(&Met<'_>)) -> Result<Walked, IndexError> {
+        walk.check()?;
+        let matched = visit::entries(self.all(), walk, each);
+        Ok(self.walked(matched))
+    }
+
+    fn terms(
+        &self,
+        walk: &Walk,
+        kinds: &[Kind],
+        visit: &mut dyn Visit,
+    ) -> Result<Walked, IndexError> {
+        walk.check()?;
+        let matched = visit::entry_terms(self.all(), walk, kinds, visit);
+        Ok(self.walked(matched))
+    }
+
     fn content_digest(&self) -> Result<ContentDigest, IndexError> {
         let mut digest = ContentDigest::default();
         self.all().for_each(|event| event.digest(&mut digest));
@@ -245,6 +263,11 @@ impl Index for OracleIndex {
 }
 
 impl OracleIndex {
+    fn walked(&self, matched: u64) -> Walked {
+        let searched = self.all().count() as u64;
+        Walked { matched, searched, span: self.span(), damaged: Vec::new() }
+    }
+
     fn span(&self) -> Option<(Timestamp, Timestamp)> {
         let first = self.all().map(|e| e.numbers.start).min()?;
         let last = self.all().map(|e| e.numbers.end).max()?;

@@ -86,7 +86,7 @@ pub(crate) struct Fields {
 }
 
 /// The columns, in the order in which [`Doc`] gives them.
-const NUMBERS: [&str; 13] = [
+const NUMBERS: [&str; 14] = [
     "seq",
     "start",
     "end",
@@ -97,6 +97,7 @@ const NUMBERS: [&str; 13] = [
     "pair",
     "source",
     "shape",
+    "opener",
     "segment",
     "offset",
     "len",
@@ -135,6 +136,7 @@ impl Doc {
             n.pair,
             n.source,
             n.shape,
+            u64::from(n.opener),
             n.at.segment,
             n.at.offset,
             u64::from(n.at.len),
@@ -212,6 +214,7 @@ pub(crate) enum Column {
     Pair,
     Source,
     Shape,
+    Opener,
     Segment,
     Offset,
     Len,
@@ -245,6 +248,7 @@ impl Segment {
             pair: self.value(Column::Pair, doc),
             source: self.value(Column::Source, doc),
             shape: self.value(Column::Shape, doc),
+            opener: u32::try_from(self.value(Column::Opener, doc)).unwrap_or(0),
             at: self.position(doc),
         }
     }

@@ -130,13 +130,29 @@ pub struct Hit {
     pub score: f32,
     /// The part of the score that is its shape's.
     pub shape_score: f32,
+    /// A number of who opened the conversation: equal for equal addresses, no more.
+    pub opener: u32,
     /// Bit i: `should[i]` held.
     pub held: u64,
     /// What the hits are ordered by, larger first; comparable within one order.
     pub rank: (u64, u64),
 }
 
+/// What hits have in common that say the same again: the shape, what held, and who opened them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alike {
+    pub shape: ShapeId,
+    pub held: u64,
+    pub opener: u32,
+}
+
 impl Hit {
+    /// What it shares with hits that say the same again.
+    #[must_use]
+    pub fn alike(&self) -> Alike {
+        Alike { shape: self.shape, held: self.held, opener: self.opener }
+    }
+
     /// The point of packets that was found.
     #[must_use]
     pub fn point(&self) -> Option<Point> {
@@ -181,18 +197,23 @@ impl Request {
     /// The time outside which nothing can match, as far as the filter's top level tells.
     #[must_use]
     pub fn window(&self) -> (Timestamp, Timestamp) {
-        let mut window = (Timestamp(i64::MIN), Timestamp(i64::MAX));
-        for clause in &self.filter {
-            if let Clause::Time { from, until } = clause {
-                window = (window.0.max(*from), window.1.min(*until));
-            }
-        }
-        window
+        window(&self.filter)
     }
 }
 
+/// The time outside which not all of `filter` can hold, as far as its top level tells.
+pub(crate) fn window(filter: &[Clause]) -> (Timestamp, Timestamp) {
+    let mut window = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+    for clause in filter {
+        if let Clause::Time { from, until } = clause {
+            window = (window.0.max(*from), window.1.min(*until));
+        }
+    }
+    window
+}
+
 impl Clause {
-    fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         match self {
             Clause::Any(of) | Clause::All(of) => {
                 1 + of.iter().map(Clause::depth).max().unwrap_or(0)

@@ -40,20 +40,7 @@ impl<'r> Plan<'r> {
     ///
     /// Events of log segments before `first` are retired: they are not there.
     pub(crate) fn run(&self, segment: &Segment, first: u64, top: &mut Top) -> io::Result<u64> {
-        let mut filter = if first == 0 {
-            Bits::all(segment.docs)
-        } else {
-            in_range(segment, Column::Segment, first, u64::MAX)
-        };
-        for clause in &self.request.filter {
-            filter.and(&docs_of(segment, clause)?);
-            if filter.is_empty() {
-                return Ok(0);
-            }
-        }
-        if let Some(seq) = self.request.as_of {
-            filter.and(&in_range(segment, Column::Seq, 0, seq));
-        }
+        let filter = filtered(segment, first, &self.request.filter, self.request.as_of)?;
         let matched = filter.count();
         if matched == 0 {
             return Ok(0);
@@ -78,6 +65,32 @@ impl<'r> Plan<'r> {
         }
         Ok(matched)
     }
+}
+
+/// The documents that meet all of `filter`, of lines up to `as_of`.
+///
+/// Events of log segments before `first` are retired: they are not there.
+pub(crate) fn filtered(
+    segment: &Segment,
+    first: u64,
+    filter: &[Clause],
+    as_of: Option<u64>,
+) -> io::Result<Bits> {
+    let mut docs = if first == 0 {
+        Bits::all(segment.docs)
+    } else {
+        in_range(segment, Column::Segment, first, u64::MAX)
+    };
+    for clause in filter {
+        if docs.is_empty() {
+            return Ok(docs);
+        }
+        docs.and(&docs_of(segment, clause)?);
+    }
+    if let Some(seq) = as_of {
+        docs.and(&in_range(segment, Column::Seq, 0, seq));
+    }
+    Ok(docs)
 }
 
 /// Events that are scored one by one in the time in which a dictionary finds one shape.
@@ -196,6 +209,7 @@ impl Walk<'_> {
             shape: ghost_event::ShapeId(value(Column::Shape)),
             score,
             shape_score,
+            opener: u32::try_from(value(Column::Opener)).unwrap_or(0),
             held,
             rank,
         });
@@ -278,7 +292,7 @@ fn term_info(segment: &Segment, term: &Term) -> io::Result<Option<TermInfo>> {
 }
 
 /// The documents for which `clause` holds.
-fn docs_of(segment: &Segment, clause: &Clause) -> io::Result<Bits> {
+pub(crate) fn docs_of(segment: &Segment, clause: &Clause) -> io::Result<Bits> {
     Ok(match clause {
         Clause::Has(term) if term.kind() == Some(Kind::CommunityId) => {
             let pair = term::pair(term.value());

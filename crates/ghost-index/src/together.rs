@@ -8,6 +8,8 @@ use ghost_event::Seq;
 use crate::digest::ContentDigest;
 use crate::request::{Point, Position, Request, Response, Tally};
 use crate::shapes::ShapeStore;
+use crate::term::Kind;
+use crate::visit::{Met, Visit, Walk, Walked};
 use crate::{Added, Index, IndexError, Status};
 
 /// Indexes that share no line.
@@ -63,6 +65,27 @@ impl Index for Together<'_> {
             for (sum, more) in all.iter_mut().zip(part.tally(points)?) {
                 sum.add(more.packets, more.bytes);
             }
+        }
+        Ok(all)
+    }
+
+    fn events(&self, walk: &Walk, each: &mut dyn FnMut(&Met<'_>)) -> Result<Walked, IndexError> {
+        let mut all = Walked::default();
+        for part in &self.parts {
+            all = all.join(part.events(walk, each)?);
+        }
+        Ok(all)
+    }
+
+    fn terms(
+        &self,
+        walk: &Walk,
+        kinds: &[Kind],
+        visit: &mut dyn Visit,
+    ) -> Result<Walked, IndexError> {
+        let mut all = Walked::default();
+        for part in &self.parts {
+            all = all.join(part.terms(walk, kinds, visit)?);
         }
         Ok(all)
     }

@@ -83,6 +83,7 @@ mod tests {
             minute: None,
             score: 0.0,
             shape_score: 0.0,
+            opener: 0,
             held: 0,
             rank: (rank, rank),
         }

@@ -123,6 +123,21 @@ impl Index for Seen<'_> {
     fn tally(&self, points: &[Point]) -> Result<Vec<Tally>, IndexError> {
         self.index.tally(points)
     }
+    fn events(
+        &self,
+        walk: &ghost_index::Walk,
+        each: &mut dyn FnMut(&ghost_index::Met<'_>),
+    ) -> Result<ghost_index::Walked, IndexError> {
+        self.index.events(walk, each)
+    }
+    fn terms(
+        &self,
+        walk: &ghost_index::Walk,
+        kinds: &[ghost_index::Kind],
+        visit: &mut dyn ghost_index::Visit,
+    ) -> Result<ghost_index::Walked, IndexError> {
+        self.index.terms(walk, kinds, visit)
+    }
     fn content_digest(&self) -> Result<ContentDigest, IndexError> {
         self.index.content_digest()
     }
