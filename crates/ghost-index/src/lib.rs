@@ -37,7 +37,7 @@ pub use digest::ContentDigest;
 pub use embedded::{EachLine, EmbeddedIndex, LineSource};
 pub use error::IndexError;
 pub use oracle::OracleIndex;
-pub use request::{Clause, Hit, Measure, Order, Point, Position, Request, Response, Tally};
+pub use request::{Alike, Clause, Hit, Measure, Order, Point, Position, Request, Response, Tally};
 pub use shapes::{ShapeRow, ShapeStore};
 pub use term::{Kind, Term};
 pub use together::Together;

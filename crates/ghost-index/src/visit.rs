@@ -87,6 +87,7 @@ impl Met<'_> {
                     Column::Pair => n.pair,
                     Column::Source => n.source,
                     Column::Shape => n.shape,
+                    Column::Opener => u64::from(n.opener),
                     Column::Segment => n.at.segment,
                     Column::Offset => n.at.offset,
                     Column::Len => u64::from(n.at.len),
@@ -113,6 +114,18 @@ impl Met<'_> {
     #[must_use]
     pub fn shape(&self) -> ShapeId {
         ShapeId(self.value(Column::Shape))
+    }
+
+    /// As [`Hit::opener`](crate::Hit::opener).
+    #[must_use]
+    pub fn opener(&self) -> u32 {
+        u32::try_from(self.value(Column::Opener)).unwrap_or(0)
+    }
+
+    /// From the first to the last packet.
+    #[must_use]
+    pub fn duration_us(&self) -> u64 {
+        self.value(Column::DurationUs)
     }
 
     #[must_use]

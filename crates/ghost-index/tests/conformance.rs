@@ -3,10 +3,58 @@
 mod common;
 
 use common::{Rng, lines, request};
+use std::collections::BTreeMap;
+
 use ghost_index::{
-    Clause, EachLine, EmbeddedIndex, Hit, Index, LineSource, OracleIndex, Point, Position, Request,
-    Together,
+    Clause, EachLine, EmbeddedIndex, Hit, Index, Kind, LineSource, Met, OracleIndex, Point,
+    Position, Request, Together, Visit, Walk,
 };
+
+/// What a walk told of an event.
+type Told = (u64, i64, i64, u64, u64, u64, u64, u64, Position);
+
+fn told(event: &Met<'_>) -> Told {
+    let (start, end) = (event.start().0, event.end().0);
+    let bytes = event.bytes_to_server() ^ event.bytes_to_client().rotate_left(32);
+    let (seq, shape, flow) = (event.seq(), event.shape().0, event.flow());
+    (seq, start, end, shape, event.packets(), bytes, flow, event.held, event.position())
+}
+
+/// Everything that a walk over terms tells, in order.
+#[derive(Default)]
+struct Terms {
+    now: Option<(Kind, Vec<u8>)>,
+    all: BTreeMap<(Kind, Vec<u8>), Vec<Told>>,
+}
+
+impl Visit for Terms {
+    fn term(&mut self, kind: Kind, value: &[u8]) -> bool {
+        self.now = Some((kind, value.to_vec()));
+        // Some are not wanted: nothing may be heard of their events.
+        value.last() != Some(&b'1')
+    }
+    fn event(&mut self, event: &Met<'_>) {
+        self.all.entry(self.now.clone().unwrap()).or_default().push(told(event));
+    }
+}
+
+const WALKED: [Kind; 7] =
+    [Kind::App, Kind::Behaviour, Kind::SrcIp, Kind::DstPort, Kind::Name, Kind::Event, Kind::Fact];
+
+/// What both walks of `request` tell of `index`, in an order of its own.
+fn walked(index: &dyn Index, request: &Request) -> (Vec<Told>, Terms, u64) {
+    let also = request.should.iter().map(|(clause, _)| clause.clone()).collect();
+    let walk = Walk { filter: request.filter.clone(), also, as_of: request.as_of };
+    let mut events = Vec::new();
+    let whole = index.events(&walk, &mut |event| events.push(told(event))).unwrap();
+    events.sort_unstable();
+    let mut terms = Terms::default();
+    let again = index.terms(&walk, &WALKED, &mut terms).unwrap();
+    terms.all.values_mut().for_each(|of| of.sort_unstable());
+    assert_eq!((whole.matched, whole.searched), (events.len() as u64, again.searched));
+    assert_eq!((whole.span, whole.damaged), (again.span, again.damaged));
+    (events, terms, whole.matched)
+}
 
 fn check(seed: u64, events: u64, requests: u32) {
     let mut rng = Rng::new(seed);
@@ -41,10 +89,15 @@ fn check(seed: u64, events: u64, requests: u32) {
         hits += want.hits.len();
         let points: Vec<Point> = want.hits.iter().filter_map(Hit::point).collect();
         let tallies = oracle.tally(&points).unwrap();
+        let (events, terms, matched) = walked(&oracle, &request);
+        assert_eq!(matched, want.matched, "a walk and a search agree on what there is");
         assert!(tallies.iter().all(|t| t.packets > 0 && t.bytes > 0));
         for engine in engines {
             let got = engine.search(&request).unwrap();
             assert_eq!(engine.tally(&points).unwrap(), tallies, "seed {seed} request {n}");
+            let walked = walked(engine, &request);
+            assert_eq!(walked.0, events, "seed {seed} request {n}: {request:?}");
+            assert_eq!(walked.1.all, terms.all, "seed {seed} request {n}: {request:?}");
             assert_eq!(got.hits, want.hits, "seed {seed} request {n}: {request:?}");
             if got.partitions_skipped == 0 {
                 assert_eq!(got.matched, want.matched, "seed {seed} request {n}: {request:?}");
