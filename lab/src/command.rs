@@ -22,12 +22,21 @@ impl Process {
         argv: &[&str],
         env: &[(&str, OsString)],
     ) -> Result<Process, LabError> {
+        let mut command = inside(namespace.name(), argv);
+        command.envs(env.iter().map(|(key, value)| (key, value)));
+        Process::of(command, argv)
+    }
+
+    /// Starts `argv` where this process stands.
+    pub(crate) fn outside(argv: &[&str]) -> Result<Process, LabError> {
+        Process::of(program(argv), argv)
+    }
+
+    fn of(mut command: Command, argv: &[&str]) -> Result<Process, LabError> {
         let name = argv.join(" ");
         let start = |source| LabError::Start { command: name.clone(), source };
         let output = sys_file().map_err(start)?;
-        let mut command = inside(namespace.name(), argv);
         command
-            .envs(env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(start)?)
             .stderr(output.try_clone().map_err(start)?);

@@ -36,6 +36,8 @@ mod loop_fs;
 mod namespace;
 mod needs;
 mod ovs;
+mod relay;
+mod sshd;
 mod sys;
 mod transfer;
 mod wait;
@@ -50,6 +52,8 @@ pub use loop_fs::{LOOP_TOOLS, LoopFs};
 pub use namespace::Namespace;
 pub use needs::{missing_needs, skipped};
 pub use ovs::{OVS_TOOLS, Ovs};
+pub use relay::{Carried, Line, Relay};
+pub use sshd::{SSH_TOOLS, Sshd, SshdSetup};
 pub use transfer::{Transfer, transfer};
 pub use wait::until;
 

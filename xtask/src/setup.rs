@@ -26,7 +26,7 @@ const NETWORK: &[Needed] = &[
     ("iproute2", || have("ip") && have("tc")),
     ("iputils-ping", || have("ping")),
     ("ethtool", || have("ethtool")),
-    ("util-linux", || have("nsenter")),
+    ("util-linux", || have("nsenter") && have("unshare")),
     // File systems of a test's own, in images.
     ("mount", || have("mount") && have("umount")),
     ("btrfs-progs", || have("mkfs.btrfs") && have("btrfs")),
@@ -47,6 +47,9 @@ const NETWORK: &[Needed] = &[
     ("bind9-dnsutils", || have("dig")),
     ("openssh-server", || have("sshd")),
     ("openssh-client", || have("ssh") && have("ssh-keygen")),
+    // Stand beside replicas in `bench ship`.
+    ("rsync", || have("rsync")),
+    ("zstd", || have("zstd")),
     // Judges the units that are shipped.
     ("systemd", || have("systemd-analyze")),
 ];
