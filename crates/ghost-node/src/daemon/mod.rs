@@ -26,6 +26,7 @@ pub(crate) mod sample;
 mod sealing;
 mod session;
 mod shared;
+mod shipping;
 mod shutdown;
 mod status;
 mod wall;
@@ -54,6 +55,10 @@ use jiff::tz::TimeZone;
 pub use answers::{Answered, Follow};
 pub(crate) use changes::Changed;
 pub(crate) use machine::host_name;
+pub use shipping::{
+    Address, Carrier, Connection, HostKey, NotAnAddress, REPLICAS_MAX, ReplicaAsk, ReplicaConfig,
+    ReplicaError, ReplicaStatus,
+};
 pub use status::{
     BlocksStatus, Flows, IndexStatus, LogStatus, Loss, ModelStatus, PortStatus, QueueStatus,
     Status, Traffic,
@@ -93,6 +98,30 @@ pub trait DaemonHost: Send + Sync {
     /// It can't be had now; it is asked for again.
     fn volume(&self, data: &Path) -> Result<Box<dyn Volume>, BlockError> {
         Ok(ghost_block::open_volume(data))
+    }
+    /// A connection to a replica of the log under `data`.
+    ///
+    /// # Errors
+    /// It can't be made now; it is tried again.
+    fn connect(&self, replica: &ReplicaConfig, data: &Path) -> std::io::Result<Connection> {
+        let _ = (replica, data);
+        Err(std::io::Error::other("this program reaches no replicas"))
+    }
+    /// The public key with which replicas know this host, made where there is none.
+    ///
+    /// # Errors
+    /// It can't be made.
+    fn ship_key(&self, data: &Path) -> std::io::Result<String> {
+        let _ = data;
+        Err(std::io::Error::other("this program reaches no replicas"))
+    }
+    /// The keys that the host at `address` shows.
+    ///
+    /// # Errors
+    /// It does not answer.
+    fn host_keys(&self, address: &Address) -> std::io::Result<Vec<HostKey>> {
+        let _ = address;
+        Err(std::io::Error::other("this program reaches no replicas"))
     }
     /// The zone in which a question's times are understood.
     fn time_zone(&self) -> TimeZone {
