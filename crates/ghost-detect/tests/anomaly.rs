@@ -50,6 +50,7 @@ fn flow(ts: i64, src: IpAddr, dst: IpAddr, ports: (u16, u16)) -> Features {
         src_name: None,
         dst_name: None,
         folded: None,
+        score: None,
     }
 }
 

@@ -54,6 +54,7 @@ fn flow(first: i64, src: Ipv4Addr, dst: Ipv4Addr, ports: (u16, u16), proto: u8) 
         src_name: None,
         dst_name: None,
         folded: None,
+        score: None,
     }
 }
 

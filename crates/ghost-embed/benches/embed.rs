@@ -235,5 +235,6 @@ fn flow(random: &mut Random) -> Features {
         src_name: None,
         dst_name: None,
         folded: None,
+        score: None,
     }
 }

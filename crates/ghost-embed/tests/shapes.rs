@@ -43,6 +43,7 @@ fn flow(app: &'static str) -> Features {
         src_name: None,
         dst_name: None,
         folded: None,
+        score: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{Behaviours, Party, Timestamp};
+use crate::{Behaviours, Party, Score, Timestamp};
 
 /// A hardware address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -225,6 +225,8 @@ pub struct Features {
     pub dst_name: Option<Box<str>>,
     /// Present where the record tells many flows of a flood as one.
     pub folded: Option<Box<Folded>>,
+    /// Present where it was scored.
+    pub score: Option<Box<Score>>,
 }
 
 impl Features {

@@ -11,6 +11,7 @@ mod digest;
 mod features;
 pub mod line;
 mod party;
+mod score;
 mod shape;
 mod time;
 
@@ -21,5 +22,6 @@ pub use features::{
     TcpState, Tunnel, Vlans,
 };
 pub use party::{Party, Role, Zone};
+pub use score::{IncidentName, Reasons, Score, Within};
 pub use shape::{Priority, Seq, ShapeId, Tier, VECTOR_DIMENSIONS, Vector};
 pub use time::{TIMESTAMP_TEXT_BYTES, Timestamp};

@@ -49,6 +49,7 @@ fn empty() -> Features {
         src_name: None,
         dst_name: None,
         folded: None,
+        score: None,
     }
 }
 
@@ -289,6 +290,7 @@ fn the_longest_flow_fits_a_line() {
         in_iface: Some(&name),
         bridge: Some(&name),
         import: Some(u64::MAX),
+        epoch: 0,
     };
     let line = line_of(&f, &source);
     let json = whole(&line);

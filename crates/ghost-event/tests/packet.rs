@@ -116,6 +116,7 @@ fn any(parts: &Parts) -> (PacketEvent, Source<'_>, Priority) {
         in_iface: Some(iface.as_str()).filter(|t| !t.is_empty()),
         bridge: Some(bridge.as_str()).filter(|t| !t.is_empty()),
         import: (b[5] & 1 > 0).then_some(u64::from(b[4]) + 1),
+        epoch: 0,
     };
     let prio = [Priority::Low, Priority::Critical][usize::from(b[5] >> 1 & 1)];
     (packet, source, prio)

@@ -302,6 +302,7 @@ pub(crate) fn blank(ts: Timestamp, port: Port) -> Features {
         src_name: None,
         dst_name: None,
         folded: None,
+        score: None,
     }
 }
 

@@ -246,6 +246,7 @@ fn dns() -> Features {
         src_name: Some("laptop\u{202e}".into()),
         dst_name: None,
         folded: None,
+        score: None,
     }
 }
 

@@ -10,10 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::names::Sorted;
 use super::proto::proto_name;
-use super::{FORMAT_VERSION, NAMES_BYTES_MAX, TUNNELS_MAX, text};
+use super::{FORMAT_VERSION, NAMES_BYTES_MAX, TUNNELS_MAX, anomaly, text};
 use crate::{
-    AppBy, EndReason, Features, Folded, Party, Priority, Proto, Role, Seq, ShapeId, Stats, Subject,
-    Tcp, TcpState, Tunnel, Zone,
+    AppBy, EndReason, Features, Folded, Party, Priority, Proto, Role, Score, Seq, ShapeId, Stats,
+    Subject, Tcp, TcpState, Tunnel, Zone,
 };
 
 /// Where the frames came from.
@@ -25,6 +25,8 @@ pub struct Source<'a> {
     pub bridge: Option<&'a str>,
     /// The sequence number of the `import` line that began this import.
     pub import: Option<Seq>,
+    /// The log's epoch at the start of the live bridge: names its incidents.
+    pub epoch: u64,
 }
 
 /// Appends the body of a flow's line.
@@ -268,6 +270,9 @@ fn ghost(
         }
         out.push(b']');
     }
+    if let Some(score) = &f.score {
+        self::score(out, score, source);
+    }
     text::field(out, "brand", f.brand);
     text::field(out, "category", f.category);
     party(out, f.src, "src_role", "src_zone");
@@ -293,6 +298,27 @@ fn ghost(
     text::put_count!(out, "tunnels_dropped", f.tunnels.len().saturating_sub(TUNNELS_MAX) as u64);
     names.write_ghost(out);
     text::put_count!(out, "names_dropped", names.dropped);
+}
+
+/// What is neither alerted nor near an incident has a number and, seldom, reasons.
+fn score(out: &mut Vec<u8>, score: &Score, source: &Source<'_>) {
+    text::put_key!(out, "score");
+    anomaly::four_decimals(out, score.value);
+    if score.alert {
+        text::put_key!(out, "alert");
+        out.extend_from_slice(b"true");
+    }
+    if let Some(at) = score.alerted {
+        text::put_key!(out, "alerted");
+        text::timestamp(out, at);
+    }
+    anomaly::words(out, "reasons", score.reasons.names());
+    if let Some(number) = score.incident {
+        text::put_key!(out, "incident");
+        out.push(b'{');
+        anomaly::id(out, number, source.import, source.epoch);
+        out.push(b'}');
+    }
 }
 
 fn folded(out: &mut Vec<u8>, folded: &Folded) {

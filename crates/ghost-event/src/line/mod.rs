@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** a body is a pure function of its arguments; a line can be made again byte by byte.
 
+mod anomaly;
 mod change;
 mod flow;
 mod names;
@@ -21,6 +22,7 @@ mod text;
 mod view;
 mod walk;
 
+pub use anomaly::{EVIDENCE_MAX, IncidentNote, IncidentPart, IncidentState, anomaly_body};
 pub use change::{CHANGE_FACTS_MAX, Change, FACT_BYTES_MAX, Fact, change_body};
 pub use flow::{Source, flow_body, flow_id};
 pub use note::{

@@ -12,11 +12,13 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::anomaly::IncidentPart;
 use super::change::Fact;
 use super::note::Note;
 use super::walk;
 use crate::{
-    Behaviours, Digest, Folded, MacAddr, Party, Priority, Seq, ShapeId, Tier, Timestamp, Vector,
+    Behaviours, Digest, Folded, MacAddr, Party, Priority, Reasons, Seq, ShapeId, Tier, Timestamp,
+    Vector,
 };
 
 /// Keys of `ghost` that are our own facts; every other one there is a name.
@@ -72,6 +74,10 @@ pub(super) const GHOST_KEYS: &[&str] = &[
     "why",
     "element",
     "alert",
+    "alerted",
+    "reasons",
+    "incident",
+    "anomaly",
     "change",
     "head",
     "key",
@@ -97,6 +103,8 @@ pub enum LineKind {
     Element,
     /// An event about an element.
     Change,
+    /// A statement about an incident.
+    Anomaly,
     /// Of a later version, or not ours.
     #[default]
     Other,
@@ -230,6 +238,14 @@ pub struct Ghost<'a> {
     pub fragments: u64,
     pub malformed: u64,
     pub names_dropped: u64,
+    /// How unlike all before, where it was scored: 0 to 1.
+    pub score: Option<f64>,
+    /// It was worth an alert.
+    pub alert: bool,
+    pub alerted: Option<Timestamp>,
+    pub reasons: Reasons,
+    /// Of a flow that is part of one its id alone; of an anomaly line all of it.
+    pub incident: Option<IncidentPart<'a>>,
     /// Of an event about an element: its place in that element's chain.
     pub element: Option<ElementLink<'a>>,
 }
@@ -342,6 +358,7 @@ impl LineKind {
             "block" => LineKind::Block,
             "element" => LineKind::Element,
             "change" => LineKind::Change,
+            "anomaly" => LineKind::Anomaly,
             _ => LineKind::Other,
         }
     }

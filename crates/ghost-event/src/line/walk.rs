@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::anomaly::{EVIDENCE_MAX, IncidentState};
 use super::change::Fact;
 use super::names;
 use super::note::{
@@ -16,7 +17,9 @@ use super::note::{
     RecoveredNote, RetiredNote, SegmentNote,
 };
 use super::view::{GHOST_KEYS, LineKind, Name, Spread, TunnelPart, View};
-use crate::{Behaviours, Digest, Folded, MacAddr, Priority, Role, ShapeId, Timestamp, Zone};
+use crate::{
+    Behaviours, Digest, Folded, MacAddr, Priority, Reasons, Role, ShapeId, Timestamp, Zone,
+};
 
 /// Paths that need no allocation; any other is read as well.
 const KNOWN_PATHS: &[&str] = &[
@@ -66,6 +69,8 @@ enum Section {
     Folded,
     Note,
     Element,
+    Incident,
+    Nearest,
     Change,
     Before,
     After,
@@ -251,6 +256,15 @@ impl<'de> Reading<'de> {
                 self.view.change = Some(Default::default());
                 Section::Change
             }
+            (Section::Ghost, "incident") => {
+                self.view.ghost.incident = Some(Default::default());
+                Section::Incident
+            }
+            (Section::Incident, "nearest") => {
+                let incident = self.view.ghost.incident.get_or_insert_default();
+                incident.nearest.push((ShapeId(0), 0.0));
+                Section::Nearest
+            }
             (Section::Change, "before") => Section::Before,
             (Section::Change, "after") => Section::After,
             (Section::Ghost, key) => {
@@ -344,6 +358,7 @@ impl<'de> Reading<'de> {
             }
             Section::Note => self.note(key, value),
             Section::Element => self.element(key, value),
+            Section::Incident | Section::Nearest => self.incident(section, key, value),
             Section::Change | Section::Before | Section::After => {
                 self.change(section, key, value);
             }
@@ -452,6 +467,14 @@ impl<'de> Reading<'de> {
             "behaviours" => {
                 if let Some(b) = value.text().and_then(|t| Behaviours::from_name(&t)) {
                     g.behaviours.insert(b);
+                }
+            }
+            "score" => g.score = value.number(),
+            "alert" => g.alert = matches!(value, Scalar::Bool(true)),
+            "alerted" => g.alerted = value.timestamp(),
+            "reasons" => {
+                if let Some(reason) = value.text().and_then(|t| Reasons::from_name(&t)) {
+                    g.reasons.insert(reason);
                 }
             }
             "brand" => g.brand = value.text().unwrap_or_default(),
@@ -588,6 +611,36 @@ impl<'de> Reading<'de> {
                 let digest = value.text().and_then(|t| Digest::from_hex(t.as_bytes()));
                 e.prev = digest.unwrap_or_default();
             }
+            _ => {}
+        }
+    }
+
+    fn incident(&mut self, section: Section, key: &str, value: Scalar<'de>) {
+        let i = self.view.ghost.incident.get_or_insert_default();
+        if section == Section::Nearest {
+            let Some(last) = i.nearest.last_mut() else { return };
+            match key {
+                "shape" => {
+                    let id = value.text().and_then(|t| u64::from_str_radix(&t, 16).ok());
+                    last.0 = ShapeId(id.unwrap_or(0));
+                }
+                "cosine" => last.1 = value.number().unwrap_or(0.0),
+                _ => {}
+            }
+            return;
+        }
+        match key {
+            "id" => i.id = value.text().unwrap_or_default(),
+            "state" => i.state = IncidentState::from_name(&value.text().unwrap_or_default()),
+            "kind" => i.kind = value.text().unwrap_or_default(),
+            "flows" => i.flows = value.whole().unwrap_or(0),
+            "sources" => i.sources = value.whole().unwrap_or(0),
+            "targets" => i.targets = value.whole().unwrap_or(0),
+            "first" => i.first = value.timestamp(),
+            "last" => i.last = value.timestamp(),
+            "told" if i.told.len() < EVIDENCE_MAX => i.told.extend(value.text()),
+            "flow_ids" if i.flow_ids.len() < EVIDENCE_MAX => i.flow_ids.extend(value.whole()),
+            "evidence" if i.evidence.len() < EVIDENCE_MAX => i.evidence.extend(value.whole()),
             _ => {}
         }
     }

@@ -60,5 +60,6 @@ pub(crate) fn flow(i: u32) -> Features {
         src_name: None,
         dst_name: None,
         folded: None,
+        score: None,
     }
 }
