@@ -12,6 +12,7 @@
 
 mod backend;
 mod client;
+mod counted;
 mod counts;
 mod followers;
 pub mod limits;
@@ -28,6 +29,7 @@ mod wire;
 
 pub use backend::{Answers, Backend, Followed, Question, Subject};
 pub use client::{Answering, Client, ClientError, ClientHit, Following, Told};
+pub use counted::{CellValue, ColumnHead, PartLine, TableHead};
 pub use counts::{ApiStatus, Requests};
 pub use rates::{PortRate, Rates, Series};
 pub use remembered::Remembered;

@@ -28,6 +28,8 @@ impl<'a> Asking<'a> {
         let hits = self.limits.hits;
         ask.limit = if hits == 0 { ghost_query::limits::LIMIT_MAX } else { hits };
         ask.as_of = self.limits.as_of;
+        ask.grouped = self.limits.grouped;
+        ask.explained = self.limits.explained;
         ask.also = self.span()?;
         Ok(ask)
     }

@@ -71,6 +71,10 @@ pub struct Limits {
     pub tags: Option<Tags>,
     /// Up to this line, and no further.
     pub as_of: Option<Seq>,
+    /// Of hits that say the same again only the best, with their number.
+    pub grouped: bool,
+    /// Every hit with what its score is the sum of.
+    pub explained: bool,
 }
 
 impl Limits {

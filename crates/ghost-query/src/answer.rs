@@ -14,8 +14,10 @@ use ghost_index::{
 use jiff::Zoned;
 
 use crate::error::QueryError;
+use crate::explain::ScorePart;
 use crate::filter::{Key, Mode, Part, below_ip as below_ip_clause, no_flows};
 use crate::limits;
+use crate::table::Table;
 use crate::tags::Tags;
 use crate::understand::{Understanding, understand};
 use crate::units;
@@ -85,6 +87,10 @@ pub struct Ask<'a> {
     pub by_flow: bool,
     pub order: Order,
     pub as_of: Option<Seq>,
+    /// Of hits that say the same again only the best, with their number.
+    pub grouped: bool,
+    /// Every hit tells what its score is the sum of.
+    pub explained: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -99,6 +105,8 @@ impl<'a> Ask<'a> {
             by_flow: true,
             order: Order::Score,
             as_of: None,
+            grouped: false,
+            explained: false,
         }
     }
 }
@@ -114,6 +122,12 @@ pub struct Hit {
     pub tally: Option<Tally>,
     /// Short reasons, the weightiest first; conditions that all hits meet are not among them.
     pub why: Vec<String>,
+    /// Where asked for: what the score is the sum of.
+    pub parts: Vec<ScorePart>,
+    /// Where grouped: events that say the same again and are left out.
+    pub also: u64,
+    /// Equal for hits that say the same: of one shape, for the same reasons, from one source.
+    pub group_key: u64,
 }
 
 /// Where it was looked.
@@ -140,6 +154,8 @@ pub struct Answer {
     /// What the reader must know: what is missing, what was matched without the model.
     pub notes: Vec<String>,
     pub hits: Vec<Hit>,
+    /// Where it was asked to count: what was counted, and there are no hits.
+    pub table: Option<Table>,
 }
 
 /// Answers `words`.
@@ -277,7 +293,17 @@ fn run(
         if let Some(tally) = tally {
             why.insert(0, format!("× {}", units::packets(tally.packets)));
         }
-        Hit { seq: hit.seq, position: hit.at, shape: hit.shape, score: hit.score, tally, why }
+        Hit {
+            seq: hit.seq,
+            position: hit.at,
+            shape: hit.shape,
+            score: hit.score,
+            tally,
+            why,
+            parts: Vec::new(),
+            also: 0,
+            group_key: 0,
+        }
     };
     Ok(Answer {
         understood: understanding.to_string(),
@@ -291,6 +317,7 @@ fn run(
         },
         notes,
         hits: hits.into_iter().map(explain).collect(),
+        table: None,
         understanding,
     })
 }

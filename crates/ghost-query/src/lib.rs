@@ -7,25 +7,31 @@
 //! **Invariant:** no question reads a clock (now is an argument), a line of the log is read only
 //! through the caller's closure, and where a capture's file lay takes no part in any answer.
 
+mod aggregate;
 mod answer;
 mod concepts;
 mod error;
+mod explain;
 mod filter;
 mod lexicon;
 pub mod limits;
 mod similar;
+mod table;
 mod tags;
 mod time;
 mod understand;
 mod units;
 mod words;
 
+pub use aggregate::{AMOUNTS, Aggregate, Amount, COUNTING, DIMENSIONS, Dimension};
 pub use answer::{
     Answer, Ask, Encode, Hit, MEANING_WEIGHT, MEANING_WEIGHT_ALONE, Meant, Searched, Sources,
     WITHOUT_MODEL, answer, list, search,
 };
 pub use error::QueryError;
+pub use explain::ScorePart;
 pub use filter::{Filter, KEYS, Key, Mode, Part};
 pub use similar::{Like, similar};
+pub use table::{Cell, Column, Table, Unit};
 pub use tags::Tags;
 pub use understand::{Understanding, understand};

@@ -18,6 +18,18 @@ pub const SHAPES_SCORED_MAX: usize = 4096;
 /// Preferences of one question; the index takes 64.
 pub const PREFERENCES_MAX: usize = 48;
 
+/// What a table tells apart by at once: each multiplies the rows.
+pub const DIMENSIONS_MAX: usize = 3;
+
+/// Rows of a table where nothing else is asked.
+pub const ROWS_DEFAULT: usize = 10;
+
+/// Rows of a table at most.
+pub const ROWS_MAX: usize = 100_000;
+
+/// Groups that are counted apart: about 100 bytes each. What comes beyond is counted together.
+pub const GROUPS_MAX: usize = 1_000_000;
+
 /// Values of one filter.
 pub const VALUES_MAX: usize = 256;
 

@@ -40,7 +40,7 @@ pub fn similar(
     };
     let missing = || QueryError::NoEvent(value.clone());
     let one =
-        Understanding { parts: vec![Part::must(key, [value.clone()])], meaning: String::new() };
+        Understanding { parts: vec![Part::must(key, [value.clone()])], ..Understanding::default() };
     let find = Ask { limit: 1, also: Vec::new(), ..ask.clone() };
     let found = search(one, &find, sources, None)?;
     let start = found.hits.first().ok_or_else(missing)?;
@@ -59,7 +59,7 @@ pub fn similar(
     parts.push(not_itself);
     parts.extend(ask.also.iter().cloned());
     parts.push(Part::of(Mode::Prefer, Key::Shape, [format!("{:016x}", shape.0)]));
-    search(Understanding { parts, meaning: String::new() }, ask, sources, vector.as_ref())
+    search(Understanding { parts, ..Understanding::default() }, ask, sources, vector.as_ref())
 }
 
 fn vector_of(sources: &Sources<'_>, shape: ShapeId) -> Option<ghost_event::Vector> {

@@ -9,6 +9,7 @@ use std::fmt;
 
 use jiff::Zoned;
 
+use crate::aggregate::Aggregate;
 use crate::concepts;
 use crate::error::QueryError;
 use crate::filter::{Filter, Key, Mode, Part, quote};
@@ -21,6 +22,8 @@ use crate::{limits, time, units};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Understanding {
     pub parts: Vec<Part>,
+    /// Where it is asked to count instead of to find.
+    pub aggregate: Option<Aggregate>,
     /// The words that are embedded; empty where nothing is left to mean.
     pub meaning: String,
 }
@@ -33,6 +36,12 @@ impl fmt::Display for Understanding {
                 f.write_str(" ")?;
             }
             part.fmt(f)?;
+        }
+        if let Some(aggregate) = &self.aggregate {
+            if !std::mem::take(&mut first) {
+                f.write_str(" ")?;
+            }
+            aggregate.fmt(f)?;
         }
         if !self.meaning.is_empty() {
             f.write_str(if first { "meaning:" } else { " meaning:" })?;
@@ -101,6 +110,8 @@ pub fn understand(text: &str, now: &Zoned, tags: &Tags) -> Result<Understanding,
     for token in words::tokens(&text[..end])?.into_iter().take(limits::TOKENS_MAX) {
         if let Some(value) = token.strip_prefix("meaning:") {
             push_word(&mut out.meaning, &unquote(value));
+        } else if Aggregate::read(&token, &mut out.aggregate)? {
+            // Taken.
         } else if let Some(part) = Part::parse(&token, now, tags)? {
             out.parts.push(part);
         } else if token.len() > 1 && token.starts_with('"') && token.ends_with('"') {

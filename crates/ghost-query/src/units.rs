@@ -19,6 +19,11 @@ fn scaled(number: f64, by: f64) -> u64 {
     (number * by).round() as u64
 }
 
+/// The whole number next to it.
+pub(crate) fn whole(number: f64) -> u64 {
+    scaled(number, 1.0)
+}
+
 /// `1500`, `10kB`, `1.5 GB`, `2MiB`, in bytes.
 pub(crate) fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;

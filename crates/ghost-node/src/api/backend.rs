@@ -93,6 +93,10 @@ pub struct Question {
     pub now: Option<Zoned>,
     /// The words for groups of hosts of who asks; else the daemon's own.
     pub tags: Option<BTreeMap<String, Vec<String>>>,
+    /// Of hits that say the same again only the best, with their number.
+    pub grouped: bool,
+    /// Every hit with what its score is the sum of.
+    pub explained: bool,
 }
 
 impl Question {
@@ -106,6 +110,8 @@ impl Question {
             now: self.now.clone(),
             tags: self.tags.clone().map(Tags::new),
             as_of: None,
+            grouped: self.grouped,
+            explained: self.explained,
         }
     }
 }

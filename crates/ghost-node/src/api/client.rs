@@ -24,6 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::backend::Question;
+use super::counted::PartLine;
 use super::limits::{
     CONNECT_TIMEOUT, PIECE_BYTES, PIECES_WAITING_MAX, PROGRESS_EVERY, READ_LINE_BYTES_MAX,
 };
@@ -80,6 +81,10 @@ pub struct Client {
 pub struct ClientHit {
     pub score: f32,
     pub why: Vec<String>,
+    /// Events that say the same again and are left out.
+    pub also: u64,
+    /// Where asked for: what the score is the sum of.
+    pub parts: Vec<PartLine>,
     /// As it stands in the log.
     pub line: Vec<u8>,
 }
@@ -352,7 +357,8 @@ impl Answering<'_> {
         self.left = self.left.saturating_sub(1);
         let mut line = String::from(Box::<str>::from(event)).into_bytes();
         line.push(b'\n');
-        Ok(Some(ClientHit { score: hit.score, why: hit.why, line }))
+        let (score, why, also, parts) = (hit.score, hit.why, hit.also, hit.parts);
+        Ok(Some(ClientHit { score, why, also, parts, line }))
     }
 }
 

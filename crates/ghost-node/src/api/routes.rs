@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::backend::{Answers, Backend, Question, Subject};
+use super::counted::PartLine;
 use super::counts::{ApiStatus, Counts, count};
 use super::followers::Followers;
 use super::limits::{
@@ -381,7 +382,9 @@ fn write_answer(answers: &dyn Answers, out: &mut Outlet) -> Result<(), Written> 
         let event: &RawValue = serde_json::from_str(text)
             .map_err(|e| Written::Failed(format!("line {}: {e}", hit.seq)))?;
         let rank = at as u64 + 1;
-        write_line(out, &HitLine { rank, score: hit.score, why: &hit.why, event })?;
+        let parts = hit.parts.iter().map(PartLine::from).collect();
+        let (score, why, also) = (hit.score, &hit.why, hit.also);
+        write_line(out, &HitLine { rank, score, why, also, parts, event })?;
     }
     out.write_all(END)?;
     Ok(out.flush()?)

@@ -133,6 +133,8 @@ fn flows(filter: &str) -> Question {
         limit: 0,
         now: None,
         tags: None,
+        grouped: false,
+        explained: false,
     }
 }
 

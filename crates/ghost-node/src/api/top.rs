@@ -231,6 +231,8 @@ pub(super) fn live(
         limit: TOP_OPEN_MAX,
         now: None,
         tags: None,
+        grouped: false,
+        explained: false,
     })?;
     let mut open = Vec::new();
     for at in 0..answers.answer().hits.len() {

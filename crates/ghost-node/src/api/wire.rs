@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::backend::{Question, Subject};
+use super::counted::{PartLine, TableHead};
 use crate::import::FileReport;
 use crate::store::Answer;
 
@@ -33,6 +34,12 @@ pub(crate) struct Asked {
     pub(crate) now: Option<Zoned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tags: Option<BTreeMap<String, Vec<String>>>,
+    /// Of hits that say the same again only the best.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) grouped: bool,
+    /// Every hit with the parts of its score.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) explained: bool,
 }
 
 impl Asked {
@@ -44,6 +51,8 @@ impl Asked {
             limit: self.limit,
             now: self.now,
             tags: self.tags,
+            grouped: self.grouped,
+            explained: self.explained,
         }
     }
 
@@ -61,6 +70,8 @@ impl Asked {
             limit: question.limit,
             now: question.now.clone(),
             tags: question.tags.clone(),
+            grouped: question.grouped,
+            explained: question.explained,
         };
         (route, asked)
     }
@@ -77,6 +88,9 @@ pub struct AnswerHead {
     pub notes: Vec<String>,
     /// Lines that follow, one a hit.
     pub hits: u64,
+    /// Where it was asked to count: what was counted, and there are no hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableHead>,
 }
 
 /// Where it was looked.
@@ -109,6 +123,7 @@ impl AnswerHead {
             },
             notes: answer.notes.clone(),
             hits: answer.hits.len() as u64,
+            table: answer.table.as_ref().map(TableHead::from),
         }
     }
 }
@@ -119,8 +134,18 @@ pub(crate) struct HitLine<'a> {
     pub(crate) rank: u64,
     pub(crate) score: f32,
     pub(crate) why: &'a [String],
+    /// Events that say the same again and are left out.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) also: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<PartLine>,
     /// The line of the log, byte for byte.
     pub(crate) event: &'a RawValue,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The last line of a stream that was not cut.
@@ -132,6 +157,8 @@ pub(crate) const END: &[u8] = b"{\"end\":true}\n";
 pub(crate) struct ReadHit {
     pub(crate) score: f32,
     pub(crate) why: Vec<String>,
+    pub(crate) also: u64,
+    pub(crate) parts: Vec<PartLine>,
     pub(crate) event: Option<Box<RawValue>>,
     pub(crate) end: bool,
     pub(crate) error: Option<String>,
@@ -281,6 +308,8 @@ mod tests {
             limit: 7,
             now: Some(now),
             tags: Some(BTreeMap::from([("lab".to_owned(), vec!["10.0.0.0/8".to_owned()])])),
+            grouped: true,
+            explained: true,
         };
         let (route, asked) = Asked::of(&question);
         assert_eq!(route, "/v1/flows");

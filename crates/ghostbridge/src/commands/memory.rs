@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ghost_node::Timestamp;
 use ghost_node::api::{
-    AnswerHead, Answering, Client, ClientError, ClientHit, Code, Question, Subject,
+    AnswerHead, Answering, Client, ClientError, ClientHit, Code, PartLine, Question, Subject,
 };
 use ghost_node::store::{Answer, QueryError, Store, StoreError, Tags};
 use jiff::Zoned;
@@ -108,7 +108,13 @@ impl Reply<'_> {
                 let Some(hit) = answer.hits.get(*at) else { return Ok(None) };
                 *at += 1;
                 let line = store.read(hit.position).map_err(Failed::caused)?;
-                Ok(Some(ClientHit { score: hit.score, why: hit.why.clone(), line }))
+                Ok(Some(ClientHit {
+                    score: hit.score,
+                    why: hit.why.clone(),
+                    also: hit.also,
+                    parts: hit.parts.iter().map(PartLine::from).collect(),
+                    line,
+                }))
             }
             Hits::Daemon(answering) => answering.next().map_err(unanswered),
         }
@@ -136,6 +142,8 @@ pub(crate) fn question(
         limit,
         now: Some(now()),
         tags: (!tags.is_empty()).then_some(tags),
+        grouped: false,
+        explained: false,
     })
 }
 
