@@ -132,6 +132,12 @@ impl Sshd {
         open_to_all(&path, 0o644)
     }
 
+    /// The lines of [`authorize`](Self::authorize), as they stand.
+    #[must_use]
+    pub fn authorized(&self, user: &str) -> String {
+        fs::read_to_string(self.folder.join("keys").join(user)).unwrap_or_default()
+    }
+
     /// A new key of a client: the path of its private half, and the line of its public one.
     ///
     /// # Errors

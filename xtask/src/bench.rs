@@ -9,6 +9,7 @@ mod import;
 mod live;
 mod load;
 mod log;
+mod ship;
 mod soak;
 mod tap;
 
@@ -22,7 +23,8 @@ use floors::{Floor, Limit};
 pub(crate) use tap::generate;
 
 /// Every benchmark.
-pub(crate) const NAMES: &[&str] = &["headers", "embed", "log", "query", "import", "tap", "live"];
+pub(crate) const NAMES: &[&str] =
+    &["headers", "embed", "log", "query", "import", "tap", "live", "ship"];
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,8 +85,8 @@ pub(crate) fn run(mut args: Args) -> Done {
             "--file names the capture of `bench import`, or the folder of `bench log`".into()
         );
     }
-    if only.is_some() && !matches!(name.as_str(), "tap" | "live" | "log") {
-        return Err("--only names parts of `bench tap`, `bench live` or `bench log`".into());
+    if only.is_some() && !matches!(name.as_str(), "tap" | "live" | "log" | "ship") {
+        return Err("--only names parts of `bench tap`, `live`, `log` or `ship`".into());
     }
     let floors = floors::read(&sh::read(&sh::root().join("SPECIFICATION.md"))?)?;
     let folder = file.as_deref().filter(|_| names == ["log"]);
@@ -95,6 +97,7 @@ pub(crate) fn run(mut args: Args) -> Done {
             "tap" => tap::rows(only.as_deref())?,
             "live" => live::rows(only.as_deref())?,
             "log" => log::rows(only.as_deref(), folder)?,
+            "ship" => ship::rows(only.as_deref())?,
             _ => program_rows(name)?,
         };
         let (judged, mut missing) = judge(name, rows, &floors);
