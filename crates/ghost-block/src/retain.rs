@@ -76,6 +76,8 @@ pub struct Situation<'a> {
     pub first_seq: Seq,
     /// Oldest first.
     pub blocks: &'a [Kept],
+    /// Numbers of blocks that others grow theirs from: kept unless the cap wants their room.
+    pub pinned: &'a BTreeSet<u64>,
     /// What the clock says.
     pub now: Timestamp,
     /// Blocks were made since the last one was deleted.
@@ -151,11 +153,13 @@ fn delete(now: &Situation<'_>, total: u64, target: u64, newest_pins: bool) -> Op
     if !(now.created || now.deleting == 0 || over) {
         return None;
     }
+    let kept = kept(now.blocks, now.keep, now.now);
+    let pinned = |block: &&Kept| now.pinned.contains(&block.number);
     if now.blocks.len() > 1 && total > target && now.usage.pinned_bytes > 0 {
         return Some(oldest.number);
     }
-    let kept = kept(now.blocks, now.keep, now.now);
-    if let Some(block) = now.blocks.iter().find(|block| !kept.contains(&block.number)) {
+    let needless = |block: &&Kept| !kept.contains(&block.number) && !pinned(block);
+    if let Some(block) = now.blocks.iter().find(needless) {
         return Some(block.number);
     }
     // One block that keeps retired segments above the cap: nothing else gives room.

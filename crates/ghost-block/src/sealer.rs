@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** sealing changes no line of the log; a number is never given twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -94,6 +94,8 @@ pub struct Sealer {
     retired: bool,
     /// A block was made since the last deletion.
     created: bool,
+    /// Blocks that replicas grow theirs from.
+    pinned: BTreeSet<u64>,
 }
 
 impl Sealer {
@@ -170,6 +172,7 @@ impl Sealer {
             number,
             retired: false,
             created: false,
+            pinned: BTreeSet::new(),
         };
         Ok((sealer, recovery))
     }
@@ -235,6 +238,12 @@ impl Sealer {
     #[must_use]
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// Numbers of blocks that are needed for what is to be sent: from now on [`tend`](Self::tend)
+    /// keeps them, unless the cap wants their room.
+    pub fn pin(&mut self, numbers: BTreeSet<u64>) {
+        self.pinned = numbers;
     }
 
     #[must_use]

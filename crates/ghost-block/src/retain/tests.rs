@@ -19,6 +19,7 @@ struct Model {
     segment_bytes: u64,
     /// Bytes on the disk of 100 bytes.
     percent: u64,
+    pinned: BTreeSet<u64>,
 }
 
 impl Model {
@@ -32,6 +33,7 @@ impl Model {
             leaving: (0, 0),
             segment_bytes,
             percent,
+            pinned: BTreeSet::new(),
         }
     }
 
@@ -111,6 +113,7 @@ impl Model {
             active_has_events: self.active.1 >= self.active.0,
             first_seq: self.first(),
             blocks: &blocks,
+            pinned: &self.pinned,
             now: Timestamp(i64::MAX),
             created: self.created,
             deleting: self.leaving.1,
@@ -250,6 +253,39 @@ fn a_backlog_goes_one_by_one_as_fast_as_the_disk_works_it_off() {
         assert!(model.tend(cap, Keep::default()).delete.is_some());
     }
     assert_eq!(model.blocks.len(), 1);
+}
+
+#[test]
+fn what_replicas_grow_from_stays_as_long_as_there_is_room_and_then_the_oldest_goes() {
+    let mut model = Model::new(100, 100);
+    let cap = Cap { bytes: 1 << 40 };
+    model.pinned = [2, 5].into();
+    for n in 0..20 {
+        model.append(10);
+        model.seal(n);
+        model.tend(cap, Keep::default());
+    }
+    let numbers = |model: &Model| model.blocks.iter().map(|b| b.0).collect::<Vec<_>>();
+    assert_eq!(numbers(&model), [2, 5, 20]);
+    // The one of whom nobody grows goes as soon as it is let go of.
+    model.pinned = [5].into();
+    model.append(10);
+    model.seal(20);
+    model.tend(cap, Keep::default());
+    model.work_off();
+    model.tend(cap, Keep::default());
+    assert_eq!(numbers(&model), [5, 21]);
+    // The cap wants its room: the pin gives way, and all holds together.
+    let cap = Cap { bytes: 150 };
+    for n in 21..40 {
+        model.append(5);
+        model.seal(n);
+        while model.tend(cap, Keep::default()).wants_seal {
+            model.seal(n);
+        }
+        model.work_off();
+    }
+    assert!(model.total() <= cap.bytes && !numbers(&model).contains(&5), "{:?}", model.blocks);
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl Sealer {
             active_has_events: log.head().seq > log.segment(),
             first_seq: first_seq(log),
             blocks: &blocks,
+            pinned: &self.pinned,
             now,
             created: self.created,
             deleting,
