@@ -8,10 +8,12 @@ use crate::beacon::Beacons;
 use crate::brute::Brutes;
 use crate::domains::Domains;
 use crate::flood::Floods;
+use crate::habits::Habits;
 use crate::known::Known;
 use crate::limits::Limits;
 use crate::scan::Scans;
 use crate::shell::Shells;
+use crate::spoof::Spoofs;
 use crate::windows::Intrusions;
 use crate::zone::zone;
 use crate::{brand, category, certificate, facts, folded, web};
@@ -32,6 +34,8 @@ pub struct Detector {
     domains: Domains,
     shells: Shells,
     intrusions: Intrusions,
+    spoofs: Spoofs,
+    habits: Habits,
     known: Known,
     /// Flows that were observed at settling and have not ended yet.
     settled: u64,
@@ -48,6 +52,8 @@ impl Detector {
             domains: Domains::new(limits.domains_max),
             shells: Shells::new(limits.names_max),
             intrusions: Intrusions::new(limits.rhythms_max),
+            spoofs: Spoofs::new(limits.names_max),
+            habits: Habits::new(limits.names_max),
             known: Known::new(limits.names_max),
             settled: 0,
         }
@@ -58,6 +64,9 @@ impl Detector {
         self.scans.started(f);
         self.floods.started(f);
         self.beacons.started(f);
+        self.spoofs.started(f);
+        self.habits.started(f);
+        self.known.started(f);
     }
 
     /// A message told something; gives what that alone shows.
@@ -83,6 +92,9 @@ impl Detector {
             "http.status" if !matches!(value, b"400" | b"401" | b"403" | b"407" | b"429") => {
                 self.brutes.granted(f);
                 Behaviours::NONE
+            }
+            "arp.claims" | "dhcp.lease" | "dns.transaction" | "dns.answers" => {
+                self.spoofs.heard(f, path, value)
             }
             "clear_login" => Behaviours::CLEARTEXT_CREDENTIALS,
             "login_failed" => self.brutes.refused(f, value),
@@ -117,6 +129,7 @@ impl Detector {
         self.floods.observe(f);
         self.brutes.observe(f);
         self.intrusions.observe(f);
+        self.habits.observe(f);
         self.known.observe(f);
     }
 
@@ -141,7 +154,9 @@ impl Detector {
             .with(self.beacons.judge(f))
             .with(self.domains.judge(f))
             .with(self.shells.judge(f))
-            .with(self.intrusions.judge(f));
+            .with(self.intrusions.judge(f))
+            .with(self.spoofs.judge(f))
+            .with(self.habits.judge(f));
         // A scan is also many conversations without answers: it is called by its own name.
         if found.contains(Behaviours::PORT_SCAN) && !found.contains(Behaviours::AMPLIFICATION) {
             found = Behaviours(found.0 & !Behaviours::FLOOD.0);

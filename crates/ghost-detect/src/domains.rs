@@ -10,6 +10,7 @@ use ghost_event::{Behaviours, Features, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bounded::{Bounded, Distinct, Span, Window, entropy};
+use crate::generated;
 
 const WINDOW_NS: i64 = 600_000_000_000;
 /// Distinct names below one domain, and their mean length below it, that make a tunnel.
@@ -24,6 +25,10 @@ const ENTROPY: f64 = 3.0;
 const LONG_NAME: usize = 100;
 /// Distinct names that do not exist, asked by one source within the window.
 const MISSING: u32 = 15;
+/// Distinct missing domains of one source within the window, and the mean cost of their letters,
+/// that only a program makes up.
+const MADE_UP: u32 = 10;
+const MADE_UP_COST: u32 = 52;
 
 #[derive(Debug, Clone, Copy)]
 struct Domain {
@@ -35,16 +40,55 @@ struct Domain {
     span: Option<Span>,
 }
 
+/// Missing domains of one source.
+#[derive(Debug, Clone, Copy)]
+struct MadeUp {
+    names: Window<2>,
+    since: i64,
+    cost: u32,
+    count: u32,
+    span: Option<Span>,
+}
+
+impl MadeUp {
+    fn new(ts: i64) -> MadeUp {
+        MadeUp { names: Window::new(ts), since: ts, cost: 0, count: 0, span: None }
+    }
+
+    fn add(&mut self, ts: i64, domain: &[u8], cost: u32) {
+        if ts.saturating_sub(self.since) > 2 * WINDOW_NS {
+            *self = MadeUp { span: self.span, ..MadeUp::new(ts) };
+        }
+        let before = self.names.distinct();
+        self.names.add(ts, WINDOW_NS, domain, MADE_UP);
+        if self.names.distinct() == before {
+            return;
+        }
+        self.cost = self.cost.saturating_add(cost);
+        self.count = self.count.saturating_add(1);
+        let many = self.names.verdict.is_some_and(|span| span.covers(ts, WINDOW_NS));
+        if many && self.cost / self.count >= MADE_UP_COST {
+            let from = self.span.map_or(self.since, |span| span.from);
+            self.span = Some(Span { from, to: ts });
+        }
+    }
+}
+
 /// The lookups, by source and domain.
 #[derive(Debug)]
 pub(crate) struct Domains {
     domains: Bounded<(IpAddr, u64), Domain>,
     missing: Bounded<IpAddr, Window<2>>,
+    made_up: Bounded<IpAddr, MadeUp>,
 }
 
 impl Domains {
     pub(crate) fn new(max: usize) -> Domains {
-        Domains { domains: Bounded::new(max), missing: Bounded::new(max / 4) }
+        Domains {
+            domains: Bounded::new(max),
+            missing: Bounded::new(max / 4),
+            made_up: Bounded::new(max / 4),
+        }
     }
 
     /// A name was asked for.
@@ -98,6 +142,13 @@ impl Domains {
             return;
         }
         let Timestamp(ts) = f.last;
+        let asked =
+            f.names.all("dns.queries.rrname").last().and_then(|name| split(name.as_bytes()));
+        if let Some((_, domain)) = asked
+            && let Some(cost) = domain.split(|b| *b == b'.').next().and_then(generated::cost)
+        {
+            self.made_up.entry(src, || MadeUp::new(ts)).add(ts, domain, cost);
+        }
         let window = self.missing.entry(src, || Window::new(ts));
         window.add(
             ts,
@@ -128,6 +179,10 @@ impl Domains {
         let many = self.missing.get(&src).and_then(|w| w.verdict);
         if missed && many.is_some_and(|span| span.covers(f.first.0, WINDOW_NS)) {
             found.insert(Behaviours::UNUSUAL_DNS);
+        }
+        let made_up = self.made_up.get(&src).and_then(|m| m.span);
+        if missed && made_up.is_some_and(|span| span.covers(f.first.0, WINDOW_NS)) {
+            found.insert(Behaviours::GENERATED_NAMES);
         }
         if f.names.all("dns.rrtypes").any(|kind| matches!(kind, "NULL" | "AXFR" | "PRIVATE")) {
             found.insert(Behaviours::UNUSUAL_DNS);

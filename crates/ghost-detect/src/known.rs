@@ -5,9 +5,10 @@
 
 use std::net::IpAddr;
 
-use ghost_event::{Features, Role, Zone};
+use ghost_event::{Features, MacAddr, Role, Zone};
 
 use crate::bounded::Bounded;
+use crate::role;
 use crate::zone::zone;
 
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ struct Host {
 #[derive(Debug)]
 pub(crate) struct Known {
     hosts: Bounded<IpAddr, Host>,
+    /// What devices said of themselves before they had an address.
+    devices: Bounded<MacAddr, Role>,
 }
 
 /// Longest name kept.
@@ -29,7 +32,7 @@ const NAME_BYTES_MAX: usize = 255;
 
 impl Known {
     pub(crate) fn new(max: usize) -> Known {
-        Known { hosts: Bounded::new(max) }
+        Known { hosts: Bounded::new(max), devices: Bounded::new(max / 4) }
     }
 
     /// `address` is called `name`; `source` is `dhcp`, `mdns`, `netbios` or `dns`.
@@ -43,6 +46,12 @@ impl Known {
         if (own || !host.own) && host.name.as_deref() != Some(name) {
             host.name = Some(name.into());
             host.own = own;
+            // What it is called on the internet, and by whom, is no matter of its own.
+            if zone(address) == Zone::Internal
+                && let Some(role) = role::of_name(name)
+            {
+                self.play(address, role);
+            }
         }
     }
 
@@ -52,15 +61,31 @@ impl Known {
 
     /// Learns the roles that a flow shows.
     pub(crate) fn observe(&mut self, f: &Features) {
-        let answered = f.to_client.packets > 0;
         if let Some(dst) = f.dst_ip
-            && answered
-            && let Some(role) = served_role(f.app)
+            && let Some(role) = role::of_service(f)
         {
             self.play(dst, role);
         }
         if let Some(src) = f.src_ip
-            && let Some(role) = speaker_role(f)
+            && let Some(role) = role::of_speaker(f)
+        {
+            match f.src_mac {
+                Some(mac) if zone(src) == Zone::Host => {
+                    let known = self.devices.entry(mac, || role);
+                    if rank(role) >= rank(*known) {
+                        *known = role;
+                    }
+                }
+                _ => self.play(src, role),
+            }
+        }
+    }
+
+    /// A flow began: an address that a device has now is what the device said of itself.
+    pub(crate) fn started(&mut self, f: &Features) {
+        if let (Some(src), Some(mac)) = (f.src_ip, f.src_mac)
+            && let Some(role) = self.devices.get(&mac).copied()
+            && zone(src) == Zone::Internal
         {
             self.play(src, role);
         }
@@ -99,55 +124,15 @@ impl Known {
 }
 
 /// The more a role says, the longer it stays.
-fn rank(role: Role) -> u8 {
+pub(crate) fn rank(role: Role) -> u8 {
     match role {
         Role::Unknown => 0,
         Role::Client => 1,
         Role::Server => 2,
-        Role::Phone => 3,
-        Role::NameServer => 4,
-        Role::Gateway => 5,
-        Role::Printer | Role::Camera | Role::Controller | Role::Group => 6,
+        Role::Workstation => 3,
+        Role::Phone => 4,
+        Role::NameServer => 5,
+        Role::Gateway => 6,
+        Role::Printer | Role::Camera | Role::Controller | Role::Hypervisor | Role::Group => 7,
     }
-}
-
-/// What an address is that answered this application.
-fn served_role(app: &str) -> Option<Role> {
-    Some(match app {
-        "dns" | "doh" | "dot" | "doq" | "dnscrypt" => Role::NameServer,
-        "ipp" | "jetdirect" | "lpd" => Role::Printer,
-        "rtsp" => Role::Camera,
-        "modbus" | "s7comm" | "enip" | "dnp3" | "iec104" | "bacnet" | "knx" | "mms" | "opcua"
-        | "fins" | "hart-ip" | "ams-ads" | "niagara-fox" | "codesys" | "profinet" => {
-            Role::Controller
-        }
-        "" | "icmp" | "icmpv6" | "dhcp" | "dhcpv6" | "mdns" | "llmnr" | "ssdp" => return None,
-        _ => Role::Server,
-    })
-}
-
-/// What an address is that sends this.
-fn speaker_role(f: &Features) -> Option<Role> {
-    match f.app {
-        "ospf" | "bgp" | "eigrp" | "rip" | "ripng" | "vrrp" | "hsrp" | "glbp" | "pim" | "bfd" => {
-            Some(Role::Gateway)
-        }
-        "skinny" | "sip" => Some(Role::Phone),
-        "dhcp" if f.names.all("dhcp.types").any(|t| t == "offer" || t == "ack") => {
-            // The server speaks from port 67.
-            (f.src_port == 67).then_some(Role::Gateway)
-        }
-        "dhcp" if vendor_is_phone(f.names.get("dhcp.vendor_class").unwrap_or("")) => {
-            Some(Role::Phone)
-        }
-        "icmpv6" if f.icmp == Some((134, 0)) => Some(Role::Gateway),
-        _ => None,
-    }
-}
-
-fn vendor_is_phone(vendor: &str) -> bool {
-    let lower = vendor.to_ascii_lowercase();
-    ["android-dhcp", "cisco systems, inc. ip phone", "polycom", "yealink", "snom"]
-        .iter()
-        .any(|phone| lower.contains(phone))
 }

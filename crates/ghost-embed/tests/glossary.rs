@@ -73,7 +73,7 @@ fn the_rows_were_fitted_to_this_very_glossary() {
 fn the_shipped_tables_keep_within_their_size() {
     let fields = include_bytes!("../data/fields.rows").len();
     let tokens = include_bytes!("../data/tokens.rows").len();
-    assert!(fields > 100_000 && fields <= 212_992, "{fields}");
+    assert!(fields > 100_000 && fields <= 221_184, "{fields}");
     assert!(tokens > 1_000_000 && tokens <= 2_000_000, "{tokens}");
     assert!(FieldRows::embedded().len() > 400);
     assert!(FreeText::embedded().len() > 4_000);

@@ -81,6 +81,22 @@ behaviours! {
     LONG_LIVED = 30, "long_lived";
     /// Coins are mined.
     MINING = 31, "mining";
+    /// One hardware address claims what is another's.
+    ARP_SPOOFING = 32, "arp_spoofing";
+    /// A second server gives addresses out.
+    ROGUE_DHCP = 33, "rogue_dhcp";
+    /// A second router announces itself.
+    ROGUE_ROUTER = 34, "rogue_router";
+    /// Two answers to one lookup that cannot both be true.
+    DNS_SPOOFING = 35, "dns_spoofing";
+    /// Lookups of names that a program made up, most of which do not exist.
+    GENERATED_NAMES = 36, "generated_names";
+    /// A device that was not there before, after a time of learning.
+    NEW_DEVICE = 37, "new_device";
+    /// A device answers at a port at which it never did.
+    NEW_SERVICE = 38, "new_service";
+    /// A device is active at an hour at which it never was.
+    UNUSUAL_TIME = 39, "unusual_time";
 }
 
 impl Behaviours {

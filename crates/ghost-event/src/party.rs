@@ -14,6 +14,8 @@ pub enum Role {
     Phone,
     Controller,
     Group,
+    Workstation,
+    Hypervisor,
 }
 
 /// Where an address stands, seen from the bridge.
@@ -49,6 +51,8 @@ impl Role {
         Role::Phone,
         Role::Controller,
         Role::Group,
+        Role::Workstation,
+        Role::Hypervisor,
     ];
 
     /// The name that stands in events and filters.
@@ -65,6 +69,8 @@ impl Role {
             Role::Phone => "phone",
             Role::Controller => "controller",
             Role::Group => "group",
+            Role::Workstation => "workstation",
+            Role::Hypervisor => "hypervisor",
         }
     }
 }

@@ -393,6 +393,10 @@ impl FlowTable {
         sink: &mut impl FlowSink,
     ) {
         let Some(live) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        if let Some(claim) = p.arp.as_ref().and_then(arp_claim) {
+            let found = sink.field(&live.features, ARP_CLAIMS, &claim);
+            live.features.behaviours.insert(found);
+        }
         let inner = p.inner.and_then(|inner| {
             let inners = live.inners.get_or_insert_default();
             inners.count(&mut live.features, &inner).map(|at| (at, inner))
@@ -542,6 +546,20 @@ fn waits(p: &Packet<'_>) -> bool {
         && p.fragment.is_some_and(|f| f.more && f.offset == 0)
         && matches!(p.transport, Transport::Udp { .. })
         && p.inner.is_none()
+}
+
+/// Who says in ARP to have which address; for detectors, never logged.
+const ARP_CLAIMS: &str = "arp.claims";
+
+/// Operation, the sender's address and hardware address, the target's address.
+fn arp_claim(arp: &ghost_wire::Arp) -> Option<[u8; 15]> {
+    let (IpAddr::V4(sender), IpAddr::V4(target)) = (arp.sender, arp.target) else { return None };
+    let mut claim = [0; 15];
+    claim[0] = u8::try_from(arp.operation).ok()?;
+    claim[1..5].copy_from_slice(&sender.octets());
+    claim[5..11].copy_from_slice(&arp.sender_mac);
+    claim[11..].copy_from_slice(&target.octets());
+    Some(claim)
 }
 
 const UDP: u8 = 17;

@@ -33,6 +33,9 @@ pub mod fields {
     pub const DNS_RCODE: Field = many("dns.rcodes");
     /// `name=address` or `name=target` of answers; for detectors (the log keeps none).
     pub const DNS_ANSWER: Field = transient("dns.answers");
+    /// A question (0) or an answer (1), the number of the lookup, eight octets that stand for its
+    /// name and type, then four for each address of an answer, at most eight.
+    pub const DNS_TRANSACTION: Field = transient("dns.transaction");
     pub const TLS_SNI: Field = many("tls.sni");
     pub const TLS_ALPN: Field = many("tls.alpn");
     /// `TLS 1.3`, `TLS 1.2`, `SSLv3`, `DTLS 1.2`: what the server chose, else what was offered.
@@ -69,6 +72,9 @@ pub mod fields {
     pub const DHCP_VENDOR: Field = one("dhcp.vendor_class");
     /// `discover`, `offer`, `request`, `ack`, …
     pub const DHCP_TYPE: Field = many("dhcp.types");
+    /// Of an offer or acknowledgement: its kind, the client's hardware address, the transaction, and
+    /// the addresses of server, router and name server (0 where none).
+    pub const DHCP_LEASE: Field = transient("dhcp.lease");
     pub const NETBIOS_NAME: Field = many("netbios.names");
     pub const SSDP_SERVER: Field = one("ssdp.server");
     pub const SSDP_TARGET: Field = many("ssdp.targets");

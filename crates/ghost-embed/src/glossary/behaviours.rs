@@ -55,6 +55,26 @@ pub const BEHAVIOURS: &[BehaviourWord] = &[
         Behaviours::DNS_TUNNEL,
         "DNS tunnel, data exfiltration hidden in DNS queries with long random names",
     ),
+    word(
+        Behaviours::ARP_SPOOFING,
+        "ARP spoofing, ARP cache poisoning, man in the middle on the local network",
+    ),
+    word(
+        Behaviours::DNS_SPOOFING,
+        "DNS spoofing, forged DNS answer, DNS cache poisoning, name hijacked",
+    ),
+    word(
+        Behaviours::ROGUE_DHCP,
+        "rogue DHCP server, unauthorised address leases, man in the middle",
+    ),
+    word(
+        Behaviours::ROGUE_ROUTER,
+        "rogue IPv6 router advertisement, false default gateway, man in the middle",
+    ),
+    word(
+        Behaviours::GENERATED_NAMES,
+        "DGA, domain generation algorithm, malware looking up random generated domain names",
+    ),
     word(Behaviours::ICMP_TUNNEL, "ICMP tunnel, data hidden inside pings"),
     word(
         Behaviours::AMPLIFICATION,
@@ -99,6 +119,9 @@ pub const BEHAVIOURS: &[BehaviourWord] = &[
     word(Behaviours::ODD_CERTIFICATE, "self-signed, suspicious or invalid TLS certificate"),
     word(Behaviours::UNUSUAL_DNS, "unusual suspicious DNS queries, weird long or random names"),
     word(Behaviours::ODD_PORT, "service on an unusual non-standard port"),
+    word(Behaviours::NEW_SERVICE, "new service, a port opened that was not served before"),
+    word(Behaviours::NEW_DEVICE, "new unknown device joined the network"),
+    word(Behaviours::UNUSUAL_TIME, "activity at an unusual time of day, outside usual hours"),
     word(Behaviours::LONG_LIVED, "long lasting connection"),
     word(Behaviours::MALFORMED, "malformed broken packets"),
     word(Behaviours::FRAGMENTED, "packets arriving in IP fragments, fragmentation"),

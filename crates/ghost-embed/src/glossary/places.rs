@@ -76,7 +76,7 @@ pub const TUNNELS: &[(&str, &str)] = &[
 #[must_use]
 pub fn role_word(role: Role, source: bool) -> &'static str {
     match (role, source) {
-        (Role::Unknown | Role::Client | Role::Server | Role::Group, _) => "",
+        (Role::Unknown | Role::Client | Role::Server | Role::Group | Role::Workstation, _) => "",
         (Role::Gateway, true) => "from a router",
         (Role::Gateway, false) => "to a router",
         (Role::NameServer, true) => "from a name server",
@@ -89,6 +89,8 @@ pub fn role_word(role: Role, source: bool) -> &'static str {
         (Role::Phone, false) => "to a phone",
         (Role::Controller, true) => "from a controller",
         (Role::Controller, false) => "to a controller",
+        (Role::Hypervisor, true) => "from a hypervisor",
+        (Role::Hypervisor, false) => "to a hypervisor",
     }
 }
 

@@ -43,10 +43,14 @@ fn read_v4(bytes: &[u8], sink: &mut dyn Sink) -> Option<()> {
     let mut reader = Reader::new(bytes);
     let operation = reader.u8()?;
     let (_kind, address_len) = (reader.u8()?, reader.u8()?);
-    reader.skip(9)?;
+    reader.skip(1)?;
+    let transaction = reader.array::<4>()?;
+    reader.skip(4)?;
     let current = Ipv4Addr::from(reader.array::<4>()?);
     let given = Ipv4Addr::from(reader.array::<4>()?);
-    reader.skip(8 + 16 + 64 + 128)?;
+    reader.skip(8)?;
+    let client = reader.array::<6>()?;
+    reader.skip(10 + 64 + 128)?;
     if !matches!(operation, 1 | 2) || address_len > 16 {
         return None;
     }
@@ -60,6 +64,7 @@ fn read_v4(bytes: &[u8], sink: &mut dyn Sink) -> Option<()> {
     let mut domain = Name::new();
     let mut full: &[u8] = &[];
     let mut asked = None;
+    let [mut server, mut router, mut names] = [[0_u8; 4]; 3];
     while let Some(code) = reader.u8() {
         if code == 0 {
             continue;
@@ -72,6 +77,9 @@ fn read_v4(bytes: &[u8], sink: &mut dyn Sink) -> Option<()> {
             (53, &[kind]) => message = kind,
             (12, name) => host = trim(name),
             (60, class) if !trim(class).is_empty() => sink.field(fields::DHCP_VENDOR, trim(class)),
+            (54, &[a, b, c, d]) => server = [a, b, c, d],
+            (3, &[a, b, c, d, ..]) => router = [a, b, c, d],
+            (6, &[a, b, c, d, ..]) => names = [a, b, c, d],
             (50, &[a, b, c, d]) => asked = Some(Ipv4Addr::new(a, b, c, d)),
             (81, &[flags, _, _, ref name @ ..]) => {
                 // The E bit: written as DNS does, else as text.
@@ -93,6 +101,14 @@ fn read_v4(bytes: &[u8], sink: &mut dyn Sink) -> Option<()> {
     }
     let kind = usize::from(message).checked_sub(1).and_then(|at| KINDS_V4.get(at));
     sink.field(fields::DHCP_TYPE, kind.unwrap_or(&&b"bootp"[..]));
+    if matches!(message, 2 | 5) {
+        let mut lease = [0; 23];
+        let parts = [&[message], &client[..], &transaction, &server, &router, &names];
+        for (to, from) in lease.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        sink.field(fields::DHCP_LEASE, &lease);
+    }
     let name = if host.is_empty() { full } else { host };
     if name.is_empty() || name == b"<Root>" {
         return Some(());

@@ -49,6 +49,7 @@ pub(crate) fn message(flavour: Flavour, bytes: &[u8], sink: &mut dyn Sink) -> bo
 
 #[derive(Debug, Clone, Copy)]
 struct Header {
+    id: u16,
     response: bool,
     rcode: u8,
     questions: u16,
@@ -61,13 +62,14 @@ fn plausible(flavour: Flavour, bytes: &[u8]) -> Option<Header> {
     reader.u16()?;
     let flags = reader.u16()?;
     let (questions, answers) = (reader.u16()?, reader.u16()?);
+    let id = bytes.first_chunk::<2>().map_or(0, |id| u16::from_be_bytes(*id));
     let others = u32::from(reader.u16()?) + u32::from(reader.u16()?);
     let response = flags & 0x8000 != 0;
     let opcode = flags >> 11 & 0xf;
     if !matches!(opcode, 0..=2 | 4..=6) || (flavour == Flavour::Mdns && opcode != 0) {
         return None;
     }
-    let header = Header { response, rcode: (flags & 0xf) as u8, questions, answers, others };
+    let header = Header { id, response, rcode: (flags & 0xf) as u8, questions, answers, others };
     // The first record decides; nothing else separates DNS from twelve octets of chance.
     let mut scratch = Name::new();
     if questions > 0 {
@@ -101,6 +103,7 @@ fn walk(flavour: Flavour, bytes: &[u8], header: Header, sink: &mut dyn Sink) -> 
     reader.skip(12)?;
     let mut name = Name::new();
     let mut asked = Name::new();
+    let mut lookup = Lookup::new(header);
     for nth in 0..header.questions {
         name.read(bytes, &mut reader)?;
         let kind = reader.u16()?;
@@ -110,9 +113,14 @@ fn walk(flavour: Flavour, bytes: &[u8], header: Header, sink: &mut dyn Sink) -> 
         sink.field(fields::DNS_TYPE, type_text(kind, &mut digits));
         if nth == 0 {
             asked = name;
+            lookup.named(&name, kind);
         }
     }
+    let one = header.questions == 1 && flavour == Flavour::Dns;
     if !header.response {
+        if one {
+            sink.field(fields::DNS_TRANSACTION, lookup.octets());
+        }
         return Some(());
     }
     let records =
@@ -155,6 +163,7 @@ fn walk(flavour: Flavour, bytes: &[u8], header: Header, sink: &mut dyn Sink) -> 
                 }
             }
             sink.field(fields::DNS_ANSWER, line.address(address));
+            lookup.answered(address);
         } else if matches!(kind, TYPE_CNAME | TYPE_PTR | TYPE_NS | TYPE_SRV) {
             let mut inside = Reader::new(bytes);
             inside.skip(data_at + if kind == TYPE_SRV { 6 } else { 0 })?;
@@ -167,7 +176,55 @@ fn walk(flavour: Flavour, bytes: &[u8], header: Header, sink: &mut dyn Sink) -> 
             }
         }
     }
+    if one && header.rcode == 0 && lookup.len > LOOKUP_OCTETS {
+        sink.field(fields::DNS_TRANSACTION, lookup.octets());
+    }
     Some(())
+}
+
+/// Which lookup a message belongs to, and what it answers: see [`fields::DNS_TRANSACTION`].
+struct Lookup {
+    octets: [u8; LOOKUP_OCTETS + 4 * LOOKUP_ADDRESSES_MAX],
+    len: usize,
+}
+
+const LOOKUP_OCTETS: usize = 11;
+const LOOKUP_ADDRESSES_MAX: usize = 8;
+
+impl Lookup {
+    fn new(header: Header) -> Lookup {
+        let mut octets = [0; LOOKUP_OCTETS + 4 * LOOKUP_ADDRESSES_MAX];
+        octets[0] = u8::from(header.response);
+        octets[1..3].copy_from_slice(&header.id.to_be_bytes());
+        Lookup { octets, len: LOOKUP_OCTETS }
+    }
+
+    fn named(&mut self, name: &Name, kind: u16) {
+        // Some askers mix the case of letters; forgers who guess it copy it.
+        let start = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(kind);
+        let hash = name.text().iter().fold(start, |h, c| {
+            (h ^ u64::from(c.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+        });
+        self.octets[3..LOOKUP_OCTETS].copy_from_slice(&hash.to_be_bytes());
+    }
+
+    fn answered(&mut self, address: IpAddr) {
+        let four = match address {
+            IpAddr::V4(a) => a.octets(),
+            IpAddr::V6(a) => {
+                let [_, _, _, _, _, _, _, _, e, f, g, h, i, j, k, l] = a.octets();
+                [e ^ i, f ^ j, g ^ k, h ^ l]
+            }
+        };
+        if let Some(slot) = self.octets.get_mut(self.len..self.len + 4) {
+            slot.copy_from_slice(&four);
+            self.len += 4;
+        }
+    }
+
+    fn octets(&self) -> &[u8] {
+        self.octets.get(..self.len).unwrap_or(&self.octets)
+    }
 }
 
 /// Where the names stand that the question turned out to be an alias of.

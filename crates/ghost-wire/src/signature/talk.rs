@@ -167,16 +167,23 @@ fn ftp(v: &View<'_>, memo: &mut Memo, sink: &mut dyn Sink) {
     ];
     if v.to_server() {
         for words in lines(v.data) {
-            if listed(words, VERBS, memo, sink) == Some(1) && memo.first(LOGGED_IN) {
+            let at = listed(words, VERBS, memo, sink);
+            if at == Some(1) && memo.first(LOGGED_IN) {
                 sink.field(fields::CLEAR_LOGIN, b"ftp");
+            }
+            // Whoever asks for anything else before the login is refused by the same code.
+            match at {
+                Some(0 | 1) => memo.told |= ASKED,
+                _ => memo.told &= !ASKED,
             }
         }
     } else if v.is(0, b"220") {
         if memo.first(GREETED) {
             greeting(v, 4, sink);
         }
-    } else if v.is(0, b"530") {
+    } else if memo.told & ASKED != 0 && (v.is(0, b"530") || v.is(0, b"430")) {
         sink.field(fields::LOGIN_FAILED, b"ftp");
+        memo.told &= !ASKED;
     }
 }
 
@@ -194,7 +201,9 @@ fn pop3(v: &View<'_>, memo: &mut Memo, sink: &mut dyn Sink) {
                     sink.field(fields::CLEAR_LOGIN, b"pop3");
                 }
             }
-            Some(2 | 3) => memo.told |= ASKED,
+            Some(2) => memo.told |= ASKED,
+            // Alone it asks which ways to log in there are: its refusal is no refused login.
+            Some(3) if line(v.data).trim_ascii().len() > b"AUTH".len() => memo.told |= ASKED,
             _ => {}
         }
     } else if v.is(0, b"-ERR") {

@@ -387,6 +387,45 @@ fn mail_logins_in_clear_and_their_refusals_are_told() {
 }
 
 #[test]
+fn a_refused_question_before_the_login_is_no_refused_login() {
+    // A mail program asks which ways to log in there are; old servers do not know the question.
+    let told = conversation(
+        true,
+        110,
+        &[
+            (ToClient, b"+OK POP3 ready\r\n"),
+            (ToServer, b"AUTH\r\n"),
+            (ToClient, b"-ERR Unknown AUTH command\r\n"),
+            (ToServer, b"CAPA\r\n"),
+            (ToClient, b"-ERR\r\n"),
+        ],
+    );
+    assert_eq!(values(&told, fields::LOGIN_FAILED), Vec::<&str>::new());
+    let told = conversation(
+        true,
+        110,
+        &[
+            (ToClient, b"+OK POP3 ready\r\n"),
+            (ToServer, b"AUTH CRAM-MD5\r\n"),
+            (ToClient, b"-ERR authentication failed\r\n"),
+        ],
+    );
+    assert_eq!(values(&told, fields::LOGIN_FAILED), ["pop3"]);
+    let told = conversation(
+        true,
+        21,
+        &[
+            (ToClient, b"220 files\r\n"),
+            (ToServer, b"FEAT\r\n"),
+            (ToClient, b"530 Please login with USER and PASS\r\n"),
+            (ToServer, b"USER bob\r\n"),
+            (ToClient, b"530 This server is for others\r\n"),
+        ],
+    );
+    assert_eq!(values(&told, fields::LOGIN_FAILED), ["ftp"]);
+}
+
+#[test]
 fn controllers_commands_tell_reading_from_writing() {
     let told = conversation(
         true,
