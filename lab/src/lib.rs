@@ -48,7 +48,7 @@ pub use error::LabError;
 pub use frames::{Frame, send_frames};
 pub use leftovers::remove_leftovers;
 pub use link::{bridge_netfilter, link_pair, linux_bridge};
-pub use loop_fs::{LOOP_TOOLS, LoopFs};
+pub use loop_fs::{LOOP_TOOLS, LoopFs, set_read_only};
 pub use namespace::Namespace;
 pub use needs::{missing_needs, skipped};
 pub use ovs::{OVS_TOOLS, Ovs};

@@ -199,6 +199,18 @@ impl LoopFs {
     }
 }
 
+/// Makes a btrfs subvolume writable, or read-only again, by the raw call that root of a replica has:
+/// it keeps the UUID by which `btrfs receive` finds what to build upon.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn set_read_only(subvolume: &Path, on: bool) -> Result<(), LabError> {
+    let what = || format!("the flag of {}", subvolume.display());
+    let folder = fs::File::open(subvolume).map_err(LabError::io(what()))?;
+    crate::sys::set_read_only(&folder, on).map_err(LabError::io(what()))
+}
+
 fn new_folder() -> Result<PathBuf, LabError> {
     static CLEAN: Once = Once::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -230,6 +242,22 @@ fn is_mount_point(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loop_a_read_only_subvolume_is_written_by_the_raw_call_and_keeps_its_name() {
+        if LoopFs::skipped(&["btrfs"]) {
+            return;
+        }
+        let btrfs = LoopFs::btrfs(0, "").unwrap();
+        let subvolume = btrfs.path().join("s");
+        let shown = subvolume.to_string_lossy().into_owned();
+        command::run(None, &["btrfs", "-q", "subvolume", "create", &shown]).unwrap();
+        set_read_only(&subvolume, true).unwrap();
+        assert!(fs::write(subvolume.join("f"), "x").is_err());
+        set_read_only(&subvolume, false).unwrap();
+        fs::write(subvolume.join("f"), "x").unwrap();
+        assert!(set_read_only(btrfs.image(), true).is_err());
+    }
 
     #[test]
     fn loop_what_was_made_is_gone_when_dropped() {
