@@ -24,5 +24,5 @@ pub use last_switch::LastSwitch;
 pub use link::{Link, LinkKind, LinkStats};
 pub use mirror::Mirror;
 pub use plan::{Attachment, BridgeKind, Mode, Plan, PlanError, Wish, plan};
-pub use switch::{Ovs, OvsBridge, OvsPort, OvsPortKind};
+pub use switch::{Ovs, OvsBridge, OvsPort, OvsPortKind, Settings};
 pub use watch::{Change, Watcher};

@@ -1,7 +1,9 @@
 //! Open vSwitch, as its database tells it.
 
-use crate::ovsdb::{Client, Row, Tables, Watch};
+use crate::ovsdb::{Atom, Client, Datum, Row, Tables, Watch};
 use crate::{HostError, Link};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The database's name.
@@ -16,13 +18,79 @@ const USUAL: [&str; 3] = [
     "/usr/local/var/run/openvswitch/db.sock",
 ];
 
-/// What decides about taps; statistics and states, which change every few seconds, do not.
-const WATCHED: [Watch<'_>; 4] = [
+/// Columns that name rows or lead to others; the rest of what is watched are settings.
+const STRUCTURE: [&str; 6] = ["name", "datapath_type", "ports", "interfaces", "type", "ifindex"];
+
+/// What decides about taps, how things are set, and that an interface failed; statistics and states,
+/// which change every few seconds, are left out. What a server's schema lacks is not asked for.
+const WATCHED: [Watch<'_>; 5] = [
     Watch { table: "Open_vSwitch", columns: &["other_config"] },
-    Watch { table: "Bridge", columns: &["name", "datapath_type", "ports"] },
-    Watch { table: "Port", columns: &["name", "interfaces", "external_ids"] },
-    Watch { table: "Interface", columns: &["name", "type", "ifindex"] },
+    Watch {
+        table: "Bridge",
+        columns: &[
+            "name",
+            "datapath_type",
+            "ports",
+            "external_ids",
+            "fail_mode",
+            "stp_enable",
+            "rstp_enable",
+            "mcast_snooping_enable",
+            "protocols",
+            "controller",
+            "mirrors",
+            "netflow",
+            "sflow",
+            "ipfix",
+            "other_config",
+        ],
+    },
+    Watch {
+        table: "Port",
+        columns: &[
+            "name",
+            "interfaces",
+            "external_ids",
+            "tag",
+            "trunks",
+            "cvlans",
+            "vlan_mode",
+            "bond_mode",
+            "lacp",
+            "protected",
+            "qos",
+            "other_config",
+        ],
+    },
+    Watch {
+        table: "Interface",
+        columns: &[
+            "name",
+            "type",
+            "ifindex",
+            "external_ids",
+            "mtu_request",
+            "ingress_policing_rate",
+            "ingress_policing_burst",
+            "error",
+            "bfd",
+            "options",
+            "other_config",
+        ],
+    },
+    Watch { table: "Mirror", columns: &["name", "external_ids"] },
 ];
+
+/// Words in the key of an entry whose value nobody may read.
+const SECRET: [&str; 6] = ["psk", "secret", "password", "passwd", "private", "token"];
+/// Settings of one row, and bytes of one: what is beyond is left out.
+const SETTINGS_MAX: usize = 64;
+const SETTING_BYTES_MAX: usize = 256;
+
+/// How something is set, by column, or column and key (`other_config:stp-priority`): a whole number,
+/// a truth or a text; of several values one text, in order. What is empty or secret is not there; of
+/// references to other rows there is their number.
+pub type Settings = BTreeMap<String, Value>;
 
 /// What stands behind a port of an OVS bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,6 +138,10 @@ pub struct OvsPort {
     pub ifindex: Option<u32>,
     /// Made by us, for a mirror.
     pub ours: bool,
+    /// Of the port; the interfaces of a bond share them.
+    pub port_settings: Settings,
+    /// Of this interface.
+    pub settings: Settings,
 }
 
 /// One OVS bridge.
@@ -79,6 +151,7 @@ pub struct OvsBridge {
     /// `system` (kernel) or `netdev` (userspace).
     pub datapath_type: String,
     pub ports: Vec<OvsPort>,
+    pub settings: Settings,
 }
 
 /// What Open vSwitch says of itself.
@@ -105,6 +178,7 @@ impl Ovs {
                     Some(word) => word.to_owned(),
                 },
                 ports: ports(tables, row),
+                settings: bridge_settings(tables, row),
             })
             .collect();
         bridges.sort_by(|a, b| a.name.cmp(&b.name));
@@ -131,6 +205,7 @@ fn ports(tables: &Tables, bridge: &Row) -> Vec<OvsPort> {
         .named("Port", bridge.set("ports"))
         .flat_map(|(_, port)| {
             let ours = port.entry("external_ids", "owner") == Some(OWNER);
+            let port_settings = settings("Port", port);
             tables.named("Interface", port.set("interfaces")).map(move |(_, interface)| OvsPort {
                 name: interface.text("name").unwrap_or_default().to_owned(),
                 kind: OvsPortKind::of(interface.text("type").unwrap_or_default()),
@@ -139,11 +214,95 @@ fn ports(tables: &Tables, bridge: &Row) -> Vec<OvsPort> {
                     .and_then(|n| u32::try_from(n).ok())
                     .filter(|n| *n > 0),
                 ours,
+                port_settings: port_settings.clone(),
+                settings: settings("Interface", interface),
             })
         })
         .collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// As [`settings`], with the names of the mirrors that are not ours.
+fn bridge_settings(tables: &Tables, bridge: &Row) -> Settings {
+    let mut settings = settings("Bridge", bridge);
+    let mut mirrors: Vec<&str> = tables
+        .named("Mirror", bridge.set("mirrors"))
+        .filter(|(_, mirror)| mirror.entry("external_ids", "owner") != Some(OWNER))
+        .map(|(_, mirror)| mirror.text("name").unwrap_or("unnamed"))
+        .collect();
+    mirrors.sort_unstable();
+    settings.remove("mirrors");
+    if !mirrors.is_empty() {
+        settings.insert("mirrors".to_owned(), short(&mirrors.join(",")).into());
+    }
+    settings
+}
+
+/// How a row of `table` is set.
+fn settings(table: &str, row: &Row) -> Settings {
+    let watched = WATCHED.iter().filter(|watch| watch.table == table).flat_map(|w| w.columns);
+    let mut settings = Settings::new();
+    for column in watched.filter(|column| !STRUCTURE.contains(*column)) {
+        match row.get(column) {
+            Some(Datum::Map(pairs)) => {
+                for (key, value) in pairs {
+                    let key = written(key);
+                    let lower = key.to_ascii_lowercase();
+                    let open = !SECRET.iter().any(|word| lower.contains(word));
+                    if open && settings.len() < SETTINGS_MAX {
+                        settings.insert(format!("{column}:{key}"), written(value).into());
+                    }
+                }
+            }
+            Some(Datum::Set(atoms)) if settings.len() < SETTINGS_MAX => {
+                settings.extend(setting(atoms).map(|value| ((*column).to_owned(), value)));
+            }
+            _ => {}
+        }
+    }
+    settings
+}
+
+fn setting(atoms: &[Atom]) -> Option<Value> {
+    match atoms {
+        [] => None,
+        [Atom::Uuid(_), ..] => Some(atoms.len().into()),
+        [Atom::Boolean(truth)] => Some((*truth).into()),
+        [Atom::Integer(number)] => match u64::try_from(*number) {
+            Ok(number) => Some(number.into()),
+            Err(_) => Some(number.to_string().into()),
+        },
+        [Atom::Text(text)] if text.is_empty() => None,
+        [one] => Some(written(one).into()),
+        _ => {
+            let mut all: Vec<&Atom> = atoms.iter().collect();
+            all.sort_by(|a, b| match (a, b) {
+                (Atom::Integer(a), Atom::Integer(b)) => a.cmp(b),
+                _ => written(a).cmp(&written(b)),
+            });
+            let all: Vec<String> = all.into_iter().map(written).collect();
+            Some(short(&all.join(",")).into())
+        }
+    }
+}
+
+fn written(atom: &Atom) -> String {
+    match atom {
+        Atom::Text(text) => short(text).to_owned(),
+        Atom::Integer(number) => number.to_string(),
+        Atom::Real(number) => number.to_string(),
+        Atom::Boolean(truth) => truth.to_string(),
+        Atom::Uuid(uuid) => short(uuid).to_owned(),
+    }
+}
+
+fn short(text: &str) -> &str {
+    let mut end = text.len().min(SETTING_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// The database's socket: the given one, else the first usual one that is there.
@@ -165,4 +324,39 @@ pub(crate) fn replicate(path: &Path) -> Result<(Client, Tables), HostError> {
     let mut client = Client::connect(path).map_err(failed)?;
     let tables = client.monitor(DATABASE, &WATCHED).map_err(failed)?;
     Ok((client, tables))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ovsdb::Update;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_told_by_column_and_key_and_secrets_are_not() {
+        let mut tables = Tables::default();
+        let initial = |columns: Value| json!({"initial": columns});
+        assert!(tables.apply(&Update::of(json!({
+            "Bridge": {"b": initial(json!({"name": "br0", "ports": ["uuid", "p"],
+                "fail_mode": "secure", "stp_enable": false, "controller": ["uuid", "c"]}))},
+            "Port": {"p": initial(json!({"name": "eth1", "interfaces": ["uuid", "i"], "tag": 10,
+                "trunks": ["set", [30, 4, 20]], "vlan_mode": ["set", []]}))},
+            "Interface": {"i": initial(json!({"name": "eth1", "type": "vxlan",
+                "options": ["map", [["remote_ip", "192.0.2.7"], ["psk", "hush"]]],
+                "error": "could not open network device"}))},
+        }))));
+        let ovs = Ovs::of(&tables);
+        let told = |settings: &Settings| Value::Object(settings.clone().into_iter().collect());
+        let bridge = &ovs.bridges[0];
+        assert_eq!(
+            told(&bridge.settings),
+            json!({"fail_mode": "secure", "stp_enable": false, "controller": 1})
+        );
+        let port = &bridge.ports[0];
+        assert_eq!(told(&port.port_settings), json!({"tag": 10, "trunks": "4,20,30"}));
+        assert_eq!(
+            told(&port.settings),
+            json!({"options:remote_ip": "192.0.2.7", "error": "could not open network device"})
+        );
+    }
 }

@@ -95,17 +95,23 @@ impl Client {
         Ok(results)
     }
 
-    /// Replicates these columns: as they are now, and by [`receive`](Client::receive) from now on.
+    /// Replicates these columns, as far as the database has them: as they are now, and by
+    /// [`receive`](Client::receive) from now on.
     ///
     /// # Errors
     ///
-    /// [`OvsdbError::Refused`] when the database lacks one of them, else the connection's.
+    /// [`OvsdbError::Refused`] when the database lacks one of the tables, else the connection's.
     pub fn monitor(&mut self, database: &str, watch: &[Watch<'_>]) -> Result<Tables, OvsdbError> {
         let schema = self.call("get_schema", json!([database]))?;
         let mut tables = Tables::of(&schema);
         let wanted: serde_json::Map<String, Value> = watch
             .iter()
-            .map(|watch| (watch.table.to_owned(), json!([{ "columns": watch.columns }])))
+            .map(|watch| {
+                let columns = watch.columns.iter().copied();
+                let has = |column: &&str| Tables::has(&schema, watch.table, column);
+                let columns: Vec<&str> = columns.filter(has).collect();
+                (watch.table.to_owned(), json!([{ "columns": columns }]))
+            })
             .collect();
         self.updates.clear();
         let now = self.call("monitor_cond", json!([database, "ghostbridge", wanted]))?;

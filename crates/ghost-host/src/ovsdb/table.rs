@@ -54,6 +54,13 @@ impl Row {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update(pub(super) Value);
 
+#[cfg(test)]
+impl Update {
+    pub(crate) fn of(tables: Value) -> Update {
+        Update(tables)
+    }
+}
+
 /// Tables by name, rows by their uuid.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tables {
@@ -78,6 +85,12 @@ impl Tables {
             }
         }
         Tables { rows: BTreeMap::new(), several }
+    }
+
+    /// Whether a row of this table would have this column.
+    pub(super) fn has(schema: &Value, table: &str, column: &str) -> bool {
+        let columns = schema.get("tables").and_then(|tables| tables.get(table)?.get("columns"));
+        columns.is_some_and(|columns| columns.get(column).is_some())
     }
 
     /// All rows of a table.

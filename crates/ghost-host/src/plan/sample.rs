@@ -1,7 +1,7 @@
 //! Hosts to plan for, written down as an operator would tell of them.
 
 use super::Plan;
-use crate::{Inventory, Link, LinkKind, LinkStats, Ovs, OvsBridge, OvsPort, OvsPortKind};
+use crate::{Inventory, Link, LinkKind, LinkStats, Ovs, OvsBridge, OvsPort, OvsPortKind, Settings};
 
 pub(crate) fn names(words: &str) -> Vec<String> {
     words.split_ascii_whitespace().map(str::to_owned).collect()
@@ -92,6 +92,7 @@ impl Host {
             name: name.into(),
             datapath_type: "netdev".into(),
             ports: vec![],
+            settings: Settings::new(),
         });
         self = self.port(name, name, OvsPortKind::Internal);
         for port in ports {
@@ -108,7 +109,14 @@ impl Host {
         let ifindex = self.inventory.link_named(name).map(|link| link.ifindex);
         let bridges = &mut self.inventory.ovs.as_mut().unwrap().bridges;
         let bridge = bridges.iter_mut().find(|own| own.name == bridge).unwrap();
-        bridge.ports.push(OvsPort { name: name.into(), kind, ifindex, ours: false });
+        bridge.ports.push(OvsPort {
+            name: name.into(),
+            kind,
+            ifindex,
+            ours: false,
+            port_settings: Settings::new(),
+            settings: Settings::new(),
+        });
         self
     }
 
