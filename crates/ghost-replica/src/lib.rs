@@ -13,19 +13,22 @@
 //! made it.
 
 mod answer;
+mod block;
 mod dir;
 mod error;
+mod evidence;
 mod holding;
 mod kept;
 mod limits;
 mod reader;
 mod receive;
 mod serve;
+mod tail;
 
 pub use answer::{Answer, Silent};
 pub use dir::{Facts, ReplicaDir};
 pub use error::ReplicaError;
-pub use holding::{Holding, Holdings, Settings};
+pub use holding::{Holding, Holdings, ReplicaHost, Settings};
 pub use reader::Reader;
 pub use receive::{ReceiveError, ReceiveStream};
 pub use serve::{Ended, serve};

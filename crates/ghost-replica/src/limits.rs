@@ -17,3 +17,24 @@ pub(crate) const TAIL_FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Read at a time.
 pub(crate) const READ_BYTES: usize = 1 << 20;
+
+/// Bytes of one part of an answer.
+pub(crate) const ANSWER_BYTES: usize = 128 << 10;
+
+/// Questions that wait for their answers.
+pub(crate) const QUESTIONS_MAX: usize = 8;
+
+/// Frames of a block that wait to be written: at most 16 MiB, twice what a primary has on its way.
+pub(crate) const JOBS_MAX: usize = 64;
+
+/// Things that other threads say, which wait to be sent.
+pub(crate) const DONE_MAX: usize = 16;
+
+/// Bytes that wait to be sent; beyond, nothing more is read of whoever does not read.
+pub(crate) const OUT_BYTES_MAX: usize = 4 << 20;
+
+/// How often a primary is told how its replica does.
+pub(crate) const HEALTH_NS: u64 = 5_000_000_000;
+
+/// Preamble and hello must be here by then.
+pub(crate) const HELLO_NS: u64 = 20_000_000_000;

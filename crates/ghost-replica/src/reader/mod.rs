@@ -10,6 +10,8 @@
 mod overlay;
 mod view;
 
+pub(crate) use view::{first_line, is_segment, segment_name, segment_of};
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

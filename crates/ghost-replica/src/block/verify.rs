@@ -1,0 +1,1 @@
+//! Whether a received subvolume is what its checkpoint says.
