@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use ghost_ship::DEAD_NS;
 use ghost_ship::wire::{
@@ -266,14 +267,48 @@ fn converse(
             health_ns: 0,
         };
         let over = talk.run(stop);
-        // Whoever still answers or receives is told that nobody listens.
-        drop(talk);
+        let Talk { pipe, jobs, questions, .. } = talk;
+        drop((jobs, questions));
+        // The turn ends with the block that was on its way, and what came of it is still told.
+        let over = judged(pipe, holding, clock, &said, over, || blocks.is_finished());
+        // Whoever still answers is told that nobody listens.
         drop(said);
-        // The turn ends with the block that was on its way.
         let _ = blocks.join();
         drop(turn);
         Err(over)
     })
+}
+
+/// What the block thread says of what came before the end.
+fn judged(
+    pipe: &mut Pipe,
+    holding: &Holding,
+    clock: &dyn Clock,
+    said: &Receiver<Done>,
+    mut over: Over,
+    is_finished: impl Fn() -> bool,
+) -> Over {
+    loop {
+        let was_finished = is_finished();
+        match said.recv_timeout(Duration::from_millis(20)) {
+            Ok(Done::Say(frame)) => pipe.put(&frame),
+            Ok(Done::Refused(refusal)) => {
+                remember(holding, &refusal, clock);
+                match over {
+                    Over::Gone => over = Over::Refused(refusal),
+                    _ => pipe.put(&Frame::Refusal(refusal)),
+                }
+            }
+            Err(_) if was_finished => return over,
+            Err(_) => {}
+        }
+        // Whoever has hung up may still read.
+        let _ = pipe.flush();
+        if pipe.is_full() {
+            pipe.out.clear();
+            pipe.out_at = 0;
+        }
+    }
 }
 
 fn held(holding: &Holding, clock: &dyn Clock) -> Result<u64, Over> {
