@@ -136,9 +136,15 @@ pub(crate) struct SubvolumeInfo {
     /// In its file system.
     pub(crate) id: u64,
     pub(crate) uuid: [u8; 16],
+    /// Of the subvolume that it was a snapshot of when it was made; zeros where it was none.
+    pub(crate) parent_uuid: [u8; 16],
     /// Of the subvolume that it was received from; zeros where it was not.
     pub(crate) received_uuid: [u8; 16],
+    /// Of the last change that it has seen.
     pub(crate) generation: u64,
+    /// Of the last change of a file in it, and the one that its sender told.
+    pub(crate) changed: u64,
+    pub(crate) sent: u64,
 }
 
 /// A part of a file.
@@ -240,8 +246,11 @@ pub(crate) fn info(subvolume: BorrowedFd<'_>) -> io::Result<SubvolumeInfo> {
     Ok(SubvolumeInfo {
         id: info.id,
         uuid: info.uuid,
+        parent_uuid: info.parent_uuid,
         received_uuid: info.received_uuid,
         generation: info.generation,
+        changed: info.transids[0],
+        sent: info.transids[2],
     })
 }
 
