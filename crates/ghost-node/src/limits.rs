@@ -31,6 +31,20 @@ pub const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
 const _: () = assert!(BATCH_FEATURES_MAX * LANE_BATCHES_MAX * 1024 <= 16 * 1024 * 1024);
 
+/// Open flows whose score is remembered, those that were seen high: some MiB.
+pub const SCORES_OPEN_MAX: usize = 65_536;
+
+/// Incidents that are not over; the oldest is closed where one more opens.
+pub const INCIDENTS_TOLD_MAX: usize = 1024;
+
+/// Statements about incidents: so many at once, and one in so long; what is more waits until the
+/// incident's next flow, and is counted.
+pub const INCIDENT_NOTES_BURST: u32 = 120;
+pub const INCIDENT_NOTES_NS: i64 = 1_000_000_000;
+
+/// Incidents that are listed at once, the newest: some 50 MB.
+pub const INCIDENTS_LISTED_MAX: usize = 16_384;
+
 // The daemon.
 
 /// Commands that wait for the writer: batches of a quarter of a second at full rate, and below
@@ -42,6 +56,10 @@ pub const LIVE_FEATURES_MAX: usize = 128;
 
 /// Packet events in one batch of the tap thread.
 pub const LIVE_PACKETS_MAX: usize = 512;
+
+/// Statements about incidents that wait in one batch of the tap thread; one more is lost, and
+/// counted.
+pub const LIVE_INCIDENTS_MAX: usize = 256;
 
 /// A batch goes to the writer at this age, however small: an event is in the log 100 ms after it
 /// ended, and half of that is the writer's.
@@ -162,6 +180,9 @@ pub const LOG_RETRY_NS: u64 = 2_000_000_000;
 
 /// Counters of ports are kept in `state/` this often, for the note about the time without us.
 pub const STATE_NS: u64 = 5_000_000_000;
+
+/// How long the end waits for replicas that are connected to have the last block.
+pub const SHIP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a stop may take altogether, and how long any one thread is waited for.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(20);

@@ -9,19 +9,23 @@
 //!
 //! **Invariant:** one pen a log; the log's lock is in it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use ghost_embed::{FieldRows, GLOSSARY_VERSION, Glossary, Profile, Shape, ShapeCache};
 use ghost_event::line::{
-    self, ImportNote, ImportState, Note, PacketEvent, ShapeLine, Source, View,
+    self, EVIDENCE_MAX, ImportNote, ImportState, IncidentNote, IncidentState, Note, PacketEvent,
+    ShapeLine, Source, View,
 };
-use ghost_event::{Behaviours, Features, Priority, Seq, ShapeId, Tier, Timestamp, Vector};
+use ghost_event::{
+    Behaviours, Features, IncidentName, Priority, Seq, ShapeId, Tier, Timestamp, Vector, Within,
+};
 use ghost_log::{Element, Log, LogConfig, LogError, LogReader, Recovery};
 use ghost_world::{Clock, Disk};
 
 use crate::DataDir;
 use crate::daemon::Changed;
+use crate::limits::INCIDENTS_TOLD_MAX;
 
 /// What the log knows of a capture.
 #[derive(Debug)]
@@ -50,10 +54,14 @@ pub(crate) struct Pen {
     pub(crate) shapes_new: u64,
     /// Of events, as they stand in the log.
     pub(crate) bytes: u64,
+    /// Lines that stood there when it was opened.
+    lines_before: u64,
     /// Shapes that the log was told.
     known: HashSet<ShapeId>,
     /// Shapes of packets: told once by whoever names them, and again where the log forgot.
     told: HashMap<ShapeId, Shape>,
+    /// Lines of the first flows of incidents that are not over.
+    evidence: BTreeMap<IncidentName, Vec<Seq>>,
     /// Shapes that have only their fast vector, with the line that used them first; none yet for
     /// those that were told and not used.
     fast: HashMap<ShapeId, Option<Seq>>,
@@ -81,6 +89,7 @@ impl Pen {
             cache.remember(*id);
         }
         let mut pen = Pen {
+            lines_before: log.size(),
             log,
             reader: LogReader::open(data.root()),
             cache,
@@ -90,6 +99,7 @@ impl Pen {
             bytes: 0,
             known,
             told: HashMap::new(),
+            evidence: BTreeMap::new(),
             fast: HashMap::new(),
         };
         // Somebody used them, nobody remembers where: as if from the first line on.
@@ -99,6 +109,12 @@ impl Pen {
 
     pub(crate) fn reader(&self) -> &LogReader {
         &self.reader
+    }
+
+    /// Of an average line of the newest segments.
+    pub(crate) fn line_bytes(&self) -> u64 {
+        let lines = self.log.size().saturating_sub(self.lines_before);
+        if lines < 64 { 500 } else { self.bytes / lines }
     }
 
     /// Every shape of lines up to `size` has its full vector: who wrote them said so.
@@ -167,6 +183,7 @@ impl Pen {
         let appended = self.log.append(priority, Some(seen.id), &self.body)?;
         self.bytes += u64::from(appended.position.len);
         self.used(seen.id, appended.seq);
+        self.witnessed(flow, source, appended.seq);
         Ok(worded)
     }
 
@@ -203,6 +220,41 @@ impl Pen {
         self.bytes += u64::from(appended.position.len);
         self.used(id, appended.seq);
         Ok(())
+    }
+
+    /// Logs a statement about an incident, with the lines of its flows that are known. What an
+    /// import finds was over long ago: it presses for nothing.
+    pub(crate) fn incident(
+        &mut self,
+        note: &IncidentNote<'_>,
+        source: &Source<'_>,
+    ) -> Result<(), LogError> {
+        let name = name_of(note.number, source);
+        let evidence = match note.state {
+            IncidentState::Closed => self.evidence.remove(&name),
+            _ => self.evidence.get(&name).cloned(),
+        };
+        let note = IncidentNote { evidence: evidence.unwrap_or_default(), ..note.clone() };
+        let own = note.priority();
+        let prio = if source.import.is_some() { own.min(Priority::Medium) } else { own };
+        self.body.clear();
+        line::anomaly_body(&mut self.body, &note, source, prio);
+        let appended = self.log.append(prio, None, &self.body)?;
+        self.bytes += u64::from(appended.position.len);
+        Ok(())
+    }
+
+    /// Remembers the line of an alerted flow for its incident.
+    fn witnessed(&mut self, flow: &Features, source: &Source<'_>, seq: Seq) {
+        let Some(number) = flow.score.as_ref().and_then(|score| score.incident) else { return };
+        let name = name_of(number, source);
+        if self.evidence.len() >= INCIDENTS_TOLD_MAX && !self.evidence.contains_key(&name) {
+            self.evidence.pop_first();
+        }
+        let lines = self.evidence.entry(name).or_default();
+        if lines.len() < EVIDENCE_MAX {
+            lines.push(seq);
+        }
     }
 
     /// Logs what became of an element.
@@ -267,6 +319,11 @@ impl Pen {
     }
 }
 
+fn name_of(number: u64, source: &Source<'_>) -> IncidentName {
+    let within = source.import.map_or(Within::Epoch(source.epoch), Within::Import);
+    IncidentName { within, number }
+}
+
 fn fast_model() -> String {
     format!("field-rows/{:016x}", FieldRows::embedded().digest())
 }
@@ -310,7 +367,12 @@ pub(crate) fn priority_of(behaviours: Behaviours) -> Priority {
             | Behaviours::CREDENTIAL_THEFT.0
             | Behaviours::REVERSE_SHELL.0
             | Behaviours::COMMAND_AND_CONTROL.0
-            | Behaviours::INDUSTRIAL_WRITE.0,
+            | Behaviours::INDUSTRIAL_WRITE.0
+            | Behaviours::ARP_SPOOFING.0
+            | Behaviours::ROGUE_DHCP.0
+            | Behaviours::ROGUE_ROUTER.0
+            | Behaviours::DNS_SPOOFING.0
+            | Behaviours::GENERATED_NAMES.0,
     );
     const NOTED: Behaviours = Behaviours(
         Behaviours::PORT_SCAN.0

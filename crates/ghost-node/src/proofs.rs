@@ -199,6 +199,16 @@ pub fn rotate_key(
     Ok(Rotated { old: old.filter(|key| *key != new), new, size })
 }
 
+/// The fingerprint of an ssh key's base64, as `ssh` shows it to a person: `SHA256:…`.
+#[must_use]
+pub fn ssh_fingerprint(key: &str) -> Option<String> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+    use sha2::Digest as _;
+    let bytes = STANDARD.decode(key).ok()?;
+    Some(format!("SHA256:{}", STANDARD_NO_PAD.encode(sha2::Sha256::digest(bytes))))
+}
+
 fn disk() -> Arc<dyn Disk> {
     Arc::new(RealDisk)
 }

@@ -8,8 +8,12 @@ use ghost_log::LogError;
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 
+use super::replicas::{self, ReplicasAsk, ReplicasTold};
+use crate::daemon::ReplicaError;
+
 use crate::daemon::{Answered, Daemon, Follow, ImportAsk, ImportError, SealError, Status};
 use crate::import::FileReport;
+use crate::replicas::{FanError, LogPart, Merged};
 use crate::store::{Answer, Limits, StoreError, Tags};
 
 /// The daemon's side. Every method may be called from several threads at once.
@@ -22,6 +26,15 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// The question can't be asked as it stands, or the log or index refuses.
     fn ask(&self, question: &Question) -> Result<Box<dyn Answers>, StoreError>;
+
+    /// Asks replicas of the own log, and makes one answer of theirs. Runs on the pool.
+    ///
+    /// # Errors
+    /// None can be asked, or none answered; or the question can't be asked as it stands.
+    fn ask_replicas(&self, question: &Question) -> Result<Merged, FanError> {
+        let _ = question;
+        Err(FanError::NoReplicas)
+    }
 
     /// Events as they are logged from now on, as far as they meet the conditions.
     ///
@@ -41,6 +54,15 @@ pub trait Backend: Send + Sync + 'static {
         told: &mut dyn FnMut(u64) -> bool,
     ) -> Result<FileReport, ImportError>;
 
+    /// Does what is asked about replicas. Runs on the pool.
+    ///
+    /// # Errors
+    /// It could not be done.
+    fn replicas(&self, ask: &ReplicasAsk) -> Result<ReplicasTold, ReplicaError> {
+        let _ = ask;
+        Err(ReplicaError::Io("this daemon has no replicas".to_owned()))
+    }
+
     /// Seals the log into a block; none where nothing is new. Runs on the pool.
     ///
     /// # Errors
@@ -57,6 +79,17 @@ pub trait Answers {
     /// # Errors
     /// The log can't be read there.
     fn line(&self, at: usize) -> Result<Vec<u8>, LogError>;
+
+    /// Whose log hit number `at` is of, where there is more than one.
+    fn from(&self, at: usize) -> Option<&str> {
+        let _ = at;
+        None
+    }
+
+    /// Which logs were searched, where there is more than the own.
+    fn logs(&self) -> &[LogPart] {
+        &[]
+    }
 }
 
 /// Lines of the log as they come.
@@ -97,6 +130,10 @@ pub struct Question {
     pub grouped: bool,
     /// Every hit with what its score is the sum of.
     pub explained: bool,
+    /// Logs to ask, of those that are held here: `own`, hosts, or how ids begin; none for all.
+    pub logs: Vec<String>,
+    /// Replicas to ask: names, `own`; alone `all` or `any`; none for this host alone.
+    pub replicas: Vec<String>,
 }
 
 impl Question {
@@ -112,6 +149,7 @@ impl Question {
             as_of: None,
             grouped: self.grouped,
             explained: self.explained,
+            logs: self.logs.clone(),
         }
     }
 }
@@ -131,6 +169,10 @@ impl Backend for Daemon {
         Ok(Box::new(answered))
     }
 
+    fn ask_replicas(&self, question: &Question) -> Result<Merged, FanError> {
+        Daemon::ask_replicas(self, question)
+    }
+
     fn follow(&self, filters: &str) -> Result<Box<dyn Followed>, StoreError> {
         Ok(Box::new(Daemon::follow(self, filters)?))
     }
@@ -147,6 +189,10 @@ impl Backend for Daemon {
     fn seal(&self) -> Result<Option<Block>, SealError> {
         Daemon::seal(self)
     }
+
+    fn replicas(&self, ask: &ReplicasAsk) -> Result<ReplicasTold, ReplicaError> {
+        replicas::told(self, ask)
+    }
 }
 
 impl Answers for Answered {
@@ -156,6 +202,14 @@ impl Answers for Answered {
 
     fn line(&self, at: usize) -> Result<Vec<u8>, LogError> {
         Answered::line(self, at)
+    }
+
+    fn from(&self, at: usize) -> Option<&str> {
+        Answered::from(self, at)
+    }
+
+    fn logs(&self) -> &[LogPart] {
+        &self.logs
     }
 }
 

@@ -29,6 +29,7 @@ use super::limits::{
     CONNECT_TIMEOUT, PIECE_BYTES, PIECES_WAITING_MAX, PROGRESS_EVERY, READ_LINE_BYTES_MAX,
 };
 use super::remembered::Remembered;
+use super::replicas::{ReplicasAsk, ReplicasTold};
 use super::routes::Standing;
 use super::socket::{self, SYSTEM_DATA, SYSTEM_SOCKET};
 use super::top::TopAnswer;
@@ -85,6 +86,8 @@ pub struct ClientHit {
     pub also: u64,
     /// Where asked for: what the score is the sum of.
     pub parts: Vec<PartLine>,
+    /// Which of the head's logs it is from, where there is more than one.
+    pub from: Option<String>,
     /// As it stands in the log.
     pub line: Vec<u8>,
 }
@@ -204,6 +207,18 @@ impl Client {
     /// The filter is off, or the daemon does not answer.
     pub fn top(&mut self, filter: &str) -> Result<TopAnswer, ClientError> {
         parse(&self.get(&format!("/v1/top?filter={}", quoted(filter)))?)
+    }
+
+    /// Asks about replicas, or has something done with them.
+    ///
+    /// # Errors
+    /// It was refused, or the daemon does not answer.
+    pub fn replicas(&mut self, ask: &ReplicasAsk) -> Result<ReplicasTold, ClientError> {
+        let (method, path, body) =
+            ask.request().map_err(|e| ClientError::Strange(e.to_string()))?;
+        let lines = self.begin(method, &path, Body::from(body))?;
+        let Lines { runtime, mut body, .. } = lines;
+        parse(&runtime.block_on(collect(&mut body)).map_err(ClientError::Cut)?)
     }
 
     /// Has the log sealed into a block now.
@@ -358,7 +373,7 @@ impl Answering<'_> {
         let mut line = String::from(Box::<str>::from(event)).into_bytes();
         line.push(b'\n');
         let (score, why, also, parts) = (hit.score, hit.why, hit.also, hit.parts);
-        Ok(Some(ClientHit { score, why, also, parts, line }))
+        Ok(Some(ClientHit { score, why, also, parts, from: hit.from, line }))
     }
 }
 
@@ -590,7 +605,7 @@ fn import_path(query: &ImportQuery) -> String {
 }
 
 /// Percent-encoded: only what needs no thought stands as it is.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

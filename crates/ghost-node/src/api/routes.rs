@@ -1,6 +1,6 @@
 //! The routes: each turns a request into work for the pool or a look at the counters.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,11 +15,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
-use super::backend::{Answers, Backend, Question, Subject};
-use super::counted::PartLine;
+use super::backend::{Backend, Question, Subject};
 use super::counts::{ApiStatus, Counts, count};
 use super::followers::Followers;
 use super::limits::{
@@ -29,11 +27,11 @@ use super::pipe::{self, Outlet};
 use super::pool::Pool;
 use super::rates::{History, Rates};
 use super::remembered::Remembered;
+use super::replicas;
 use super::server::{ApiHost, Peer};
 use super::top::{self, TopAnswer, Tops};
-use super::wire::{
-    AnswerHead, Asked, Code, END, HitLine, ImportLine, ImportQuery, Refusal, Sealed,
-};
+use super::wire::{Asked, Code, ImportLine, ImportQuery, Refusal, Sealed};
+use super::written::{Written, write_answer, write_line, write_merged};
 use crate::daemon::{ImportAsk, ImportError, SealError, Status};
 use crate::store::{QueryError, StoreError};
 use crate::{DataDir, PROGRAM, metrics};
@@ -133,7 +131,7 @@ type Shared = Of<Arc<State>>;
 
 /// Every route.
 pub(super) fn all(state: Arc<State>) -> Router {
-    Router::new()
+    replicas::routes(Router::new())
         .route("/v1/status", get(status))
         .route("/v1/remembered", get(remembered))
         .route("/v1/query", post(query))
@@ -188,7 +186,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn refusal(code: Code, error: impl ToString, hint: &str) -> Refusal {
+pub(super) fn refusal(code: Code, error: impl ToString, hint: &str) -> Refusal {
     Refusal { error: error.to_string(), hint: hint.to_owned(), code }
 }
 
@@ -202,6 +200,7 @@ impl From<StoreError> for Refusal {
             StoreError::Query(QueryError::NoEvent(_)) => Code::NotFound,
             StoreError::Query(QueryError::Index(_)) => Code::Failed,
             StoreError::Query(_) | StoreError::NotAFilter(_) => Code::Usage,
+            StoreError::NoSuchLog { .. } => Code::NotFound,
             _ => Code::Failed,
         };
         refusal(code, error, "")
@@ -232,7 +231,7 @@ impl From<SealError> for Refusal {
 }
 
 /// A value as a JSON body with a newline.
-fn json(value: &impl Serialize) -> Response {
+pub(super) fn json(value: &impl Serialize) -> Response {
     let Ok(mut text) = serde_json::to_vec(value) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
@@ -268,7 +267,7 @@ async fn exposition(Of(state): Shared) -> Response {
 }
 
 /// Has `work` done on the pool, and waits for what it says.
-async fn on_pool<T: Send + 'static>(
+pub(super) async fn on_pool<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
@@ -302,7 +301,7 @@ async fn similar(state: Shared, body: Body) -> Result<Response, Refusal> {
 }
 
 /// Reads a small body.
-async fn small(body: Body) -> Result<Vec<u8>, Refusal> {
+pub(super) async fn small(body: Body) -> Result<Vec<u8>, Refusal> {
     let reading = Limited::new(body, BODY_BYTES_MAX).collect();
     match tokio::time::timeout(PIECE_TIMEOUT, reading).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes().to_vec()),
@@ -347,52 +346,30 @@ fn answer_on_pool(
     tell: oneshot::Sender<Result<(), Refusal>>,
     mut out: Outlet,
 ) {
-    let answers = match backend.ask(question) {
-        Ok(answers) => answers,
-        Err(error) => return drop(tell.send(Err(error.into()))),
+    let written = if question.replicas.is_empty() {
+        match backend.ask(question) {
+            Err(error) => return drop(tell.send(Err(error.into()))),
+            Ok(_) if tell.is_closed() => return,
+            Ok(answers) => {
+                drop(tell.send(Ok(())));
+                write_answer(&*answers, &mut out)
+            }
+        }
+    } else {
+        match backend.ask_replicas(question) {
+            Err(error) => return drop(tell.send(Err(error.into()))),
+            Ok(_) if tell.is_closed() => return,
+            Ok(merged) => {
+                drop(tell.send(Ok(())));
+                write_merged(&merged, &mut out)
+            }
+        }
     };
-    if tell.send(Ok(())).is_err() {
-        return;
-    }
     // A reader that went away needs no word.
-    if let Err(Written::Failed(error)) = write_answer(&*answers, &mut out) {
+    if let Err(Written::Failed(error)) = written {
         drop(write_line(&mut out, &refusal(Code::Failed, error, "")));
         drop(out.flush());
     }
-}
-
-enum Written {
-    Gone,
-    Failed(String),
-}
-
-impl From<io::Error> for Written {
-    fn from(_: io::Error) -> Written {
-        Written::Gone
-    }
-}
-
-fn write_answer(answers: &dyn Answers, out: &mut Outlet) -> Result<(), Written> {
-    let answer = answers.answer();
-    write_line(out, &AnswerHead::of(answer))?;
-    for (at, hit) in answer.hits.iter().enumerate() {
-        let line = answers.line(at).map_err(|e| Written::Failed(e.to_string()))?;
-        let text = std::str::from_utf8(line.trim_ascii_end())
-            .map_err(|e| Written::Failed(format!("line {}: {e}", hit.seq)))?;
-        let event: &RawValue = serde_json::from_str(text)
-            .map_err(|e| Written::Failed(format!("line {}: {e}", hit.seq)))?;
-        let rank = at as u64 + 1;
-        let parts = hit.parts.iter().map(PartLine::from).collect();
-        let (score, why, also) = (hit.score, &hit.why, hit.also);
-        write_line(out, &HitLine { rank, score, why, also, parts, event })?;
-    }
-    out.write_all(END)?;
-    Ok(out.flush()?)
-}
-
-fn write_line(out: &mut Outlet, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")
 }
 
 /// The query string of `follow`.
@@ -521,6 +498,6 @@ async fn import(
 /// One line at once; a reader that went away is noticed by what reads the body.
 fn tell(outlet: &Mutex<Outlet>, line: &ImportLine) {
     if let Ok(mut outlet) = outlet.lock() {
-        drop(write_line(&mut outlet, line).and_then(|()| outlet.flush()));
+        drop(write_line(&mut *outlet, line).and_then(|()| outlet.flush()));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ghost_block::{Cap, Keep};
+use ghost_ship::plan::Strategy;
 
 /// When the log is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +59,18 @@ impl Default for Blocks {
 }
 
 impl Blocks {
+    /// How eagerly lines go to replicas: as blocks are sealed. Where none is, by what presses.
+    pub(crate) fn shipping(&self) -> Strategy {
+        match self.strategy {
+            Sealing::Priority | Sealing::Off => Strategy::Priority,
+            Sealing::Realtime => Strategy::Realtime,
+            Sealing::Batch => Strategy::Batch {
+                max_events: self.max_events,
+                max_delay_ns: self.max_delay_ns.unsigned_abs(),
+            },
+        }
+    }
+
     /// Which blocks stay.
     #[must_use]
     pub fn keep(&self) -> Keep {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use ghost_event::line::{self, Change, Fact};
 use ghost_event::{Priority, Timestamp};
-use ghost_host::{Inventory, LinkKind};
+use ghost_host::{Inventory, LinkKind, OvsPortKind, Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -40,6 +40,11 @@ pub(crate) struct Changed {
 }
 
 impl Changed {
+    /// Whether it is the log that tells of itself: of its replicas.
+    pub(crate) fn is_own(&self) -> bool {
+        self.id.starts_with("replica:")
+    }
+
     /// Appends the line's body.
     pub(crate) fn body(&self, out: &mut Vec<u8>, at: Timestamp) {
         let (kind, name) = self.id.split_once(':').unwrap_or_default();
@@ -49,6 +54,7 @@ impl Changed {
                 let (bridge, port) = name.split_once('/').unwrap_or_default();
                 (Some(bridge), Some(port))
             }
+            "replica" => (None, None),
             _ => (None, Some(name)),
         };
         let changed: Vec<&str> = self.fields.iter().map(String::as_str).collect();
@@ -105,16 +111,17 @@ impl Stock {
         }
         for bridge in inventory.ovs.iter().flat_map(|ovs| &ovs.bridges) {
             let local = inventory.links.iter().find(|link| link.name == bridge.name);
-            let mut facts = vec![("kind", json!("ovs"))];
+            let mut facts = vec![("kind", json!("ovs")), ("datapath", json!(bridge.datapath_type))];
             facts.extend(local.map(|link| ("up", json!(link.up))));
-            stock.put(format!("bridge:{}", bridge.name), facts);
+            let id = format!("bridge:{}", bridge.name);
+            stock.put(id.clone(), facts);
+            stock.add(&id, &bridge.settings);
             for port in bridge.ports.iter().filter(|port| !port.ours) {
                 on_ports.extend(port.ifindex);
                 let tapped = tapped(port.ifindex.unwrap_or(0));
-                stock.put(
-                    format!("port:{}/{}", bridge.name, port.name),
-                    [("tapped", json!(tapped))],
-                );
+                let id = format!("port:{}/{}", bridge.name, port.name);
+                stock.put(id.clone(), [("tapped", json!(tapped))]);
+                stock.add(&id, &port.port_settings);
             }
         }
         for link in inventory.links.iter().filter(|link| link.kind != LinkKind::Loopback) {
@@ -134,7 +141,23 @@ impl Stock {
             }
             stock.put(format!("interface:{}", link.name), facts);
         }
+        // How the switch sets an interface, also of one that the kernel does not have.
+        let ports = inventory.ovs.iter().flat_map(|ovs| &ovs.bridges).flat_map(|b| &b.ports);
+        for port in ports.filter(|port| !port.ours) {
+            let id = format!("interface:{}", port.name);
+            if !stock.0.contains_key(&id) {
+                stock.put(id.clone(), [("kind", json!(port_word(&port.kind)))]);
+            }
+            stock.add(&id, &port.settings);
+        }
         stock
+    }
+
+    /// Adds the switch's settings to an element that is there.
+    fn add(&mut self, id: &str, settings: &Settings) {
+        if let Some(facts) = self.0.get_mut(id) {
+            facts.extend(settings.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
     }
 
     fn put(&mut self, id: String, facts: impl IntoIterator<Item = (&'static str, Value)>) {
@@ -177,6 +200,9 @@ impl Stock {
             let action = match (before, after) {
                 (None, _) => "appeared",
                 (_, None) => "went",
+                // Open vSwitch tells so what it can't open or set.
+                _ if is.contains_key("error") && fields.iter().any(|f| f == "error") => "failed",
+                _ if fields.iter().any(|f| f == "error") => "recovered",
                 _ if fields.iter().any(|f| f == "up") => {
                     if is.get("up") == Some(&json!(true)) {
                         "up"
@@ -192,7 +218,7 @@ impl Stock {
                 _ => "changed",
             };
             let carries = id.starts_with("interface:") || id.starts_with("bridge:");
-            let high = carries && matches!(action, "down" | "went");
+            let high = carries && matches!(action, "down" | "went" | "failed");
             Some(Changed {
                 id: id.clone(),
                 action,
@@ -235,6 +261,18 @@ fn kind_word(kind: &LinkKind) -> &str {
         LinkKind::Vlan => "vlan",
         LinkKind::Bond => "bond",
         LinkKind::Other(word) => word,
+    }
+}
+
+fn port_word(kind: &OvsPortKind) -> &str {
+    match kind {
+        OvsPortKind::System => "system",
+        OvsPortKind::Internal => "internal",
+        OvsPortKind::Patch => "patch",
+        OvsPortKind::Tap => "tap",
+        OvsPortKind::Dpdk => "dpdk",
+        OvsPortKind::Afxdp => "afxdp",
+        OvsPortKind::Tunnel(word) | OvsPortKind::Other(word) => word,
     }
 }
 

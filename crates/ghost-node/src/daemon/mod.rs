@@ -11,6 +11,7 @@
 //! counted, and told by a `gap` line as soon as there is room again.
 
 mod answers;
+mod asking;
 mod changes;
 mod gap;
 mod hint;
@@ -20,6 +21,7 @@ mod open_flows;
 mod pipeline;
 mod ports;
 mod queues;
+mod receiving;
 mod refine;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -32,6 +34,7 @@ mod status;
 mod wall;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -54,26 +57,33 @@ use jiff::tz::TimeZone;
 
 pub use answers::{Answered, Follow};
 pub(crate) use changes::Changed;
+pub(crate) use indexer::{Held, Searched};
 pub(crate) use machine::host_name;
+pub(crate) use open_flows::OPEN_SEQ;
+pub use receiving::{Receiving, hand_over, socket_beside};
 pub use shipping::{
     Address, Carrier, Connection, HostKey, NotAnAddress, REPLICAS_MAX, ReplicaAsk, ReplicaConfig,
-    ReplicaError, ReplicaStatus,
+    ReplicaError, ReplicaStatus, cosigned_by, replicas_known, ssh_folder,
 };
 pub use status::{
     BlocksStatus, Flows, IndexStatus, LogStatus, Loss, ModelStatus, PortStatus, QueueStatus,
     Status, Traffic,
 };
 
+use crate::anomaly::Anomalies;
 use crate::ask::Encoder;
 use crate::config::{Config, Granularity};
 use crate::import::FileReport;
 use crate::limits::{SEAL_PATIENCE, TAP_CONTROL_MAX, WRITER_QUEUE_MAX};
+use crate::replicas::answering::Answering;
+use crate::replicas::fan::Fans;
+use crate::replicas::logs::HeldLogs;
 use crate::store::{Limits, StoreError};
 use crate::timed::Timed;
 use crate::{DataDir, Models, PROGRAM};
 use answers::{Kind, SharedEncoder, TAP_TOLD};
 use gap::Losses;
-use indexer::{Indexer, Searched, Waker};
+use indexer::{Indexer, Waker};
 use pipeline::{Control, Pipeline};
 use ports::{PortsControl, PortsThread};
 use queues::Queue;
@@ -81,6 +91,7 @@ use refine::SharedModel;
 use sealing::Sealing;
 use session::{Running, Session};
 use shared::Shared;
+use shipping::{News, Shipping, Teller};
 use writer::{Command, Opening, Writer};
 
 /// What the daemon asks of the program.
@@ -122,6 +133,12 @@ pub trait DaemonHost: Send + Sync {
     fn host_keys(&self, address: &Address) -> std::io::Result<Vec<HostKey>> {
         let _ = address;
         Err(std::io::Error::other("this program reaches no replicas"))
+    }
+    /// Who turns the btrfs streams of other hosts into subvolumes; where nobody does, their blocks come
+    /// as lines.
+    fn receives(&self, data: &Path) -> Arc<dyn ghost_replica::ReceiveStream> {
+        let _ = data;
+        Arc::new(ghost_replica::LinesOnly)
     }
     /// The zone in which a question's times are understood.
     fn time_zone(&self) -> TimeZone {
@@ -308,8 +325,13 @@ pub(crate) struct Inner {
     ports: Option<Sender<PortsControl>>,
     index: Waker,
     searched: Arc<Searched>,
+    shipping: Shipping,
+    held_logs: Arc<HeldLogs>,
+    answering: Answering,
+    fans: Fans,
     encoder: SharedEncoder,
     running: Running,
+    receiving: receiving::Held,
     started_ns: i64,
     threads: Mutex<Vec<JoinHandle<()>>>,
     stopped: AtomicBool,
@@ -333,10 +355,14 @@ impl Inner {
 
     /// The operator's words for hosts, as they stand in the file now.
     fn tags(&self) -> Tags {
+        Tags::new(self.named_tags())
+    }
+
+    fn named_tags(&self) -> BTreeMap<String, Vec<String>> {
         let named = self.config.lock().unwrap_or_else(PoisonError::into_inner).tags.clone();
         let path = named.unwrap_or_else(|| self.data.tags_file());
         // A file that can't be read is told when it is needed: its words are then unknown.
-        Tags::new(crate::Tags::read(&path, false).unwrap_or_default().tags)
+        crate::Tags::read(&path, false).unwrap_or_default().tags
     }
 }
 
@@ -401,12 +427,14 @@ impl Daemon {
         .map_err(DaemonError::Thread)?;
         threads.push(thread);
         let index = Waker::default();
+        let news = Arc::new(News::default());
         let mut sealing = Sealing::new(
             &config.blocks,
             config.log.disk_cap,
             data,
             Arc::clone(&shared),
             Arc::clone(&host),
+            Teller::new(Arc::clone(&news)),
         );
         sealing.begin(&mut pen)?;
         let writer = Writer {
@@ -423,6 +451,7 @@ impl Daemon {
             lines: 0,
             ports: shared.ports(),
             ports_version: 0,
+            incidents_epoch: recovery.epoch,
         };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -438,6 +467,13 @@ impl Daemon {
             refine: Some(refine),
         };
         threads.push(indexer.start(&index).map_err(DaemonError::Thread)?);
+        let held_logs = Arc::new(HeldLogs::new(data, true));
+        let told = Arc::clone(&shared);
+        threads.push(
+            held_logs
+                .start(Arc::clone(&clock), move |words| told.warn(words))
+                .map_err(DaemonError::Thread)?,
+        );
         let (control, wishes) = bounded(TAP_CONTROL_MAX);
         let tap = TapWaker { control, thread: Arc::default() };
         let (frames, helpers) = match source {
@@ -455,6 +491,7 @@ impl Daemon {
             filter,
             packets: config.granularity == Granularity::Packet,
             digest: config.packet.digest,
+            anomalies: Anomalies::default(),
             shared: Arc::clone(&shared),
             writer: queue.clone(),
             control: wishes,
@@ -495,7 +532,17 @@ impl Daemon {
             ports = Some(tell);
         }
         let open = Box::new(move || model.get());
+        let shipping = Shipping::begin(shipping::Parts {
+            host: Arc::clone(&host),
+            data: data.clone(),
+            shared: Arc::clone(&shared),
+            writer: queue.clone(),
+            strategy: config.blocks.shipping(),
+            news,
+            seed: u64::from_le_bytes([h, g, f, e, d, c, b, a]),
+        });
         let inner = Inner {
+            shipping,
             started_ns: clock.wall_ns(),
             shared,
             clock,
@@ -508,8 +555,12 @@ impl Daemon {
             ports,
             index,
             searched,
+            held_logs,
+            answering: Answering::default(),
+            fans: Fans::default(),
             encoder: Mutex::new(Encoder::new(profile, open)),
             running: Running::default(),
+            receiving: receiving::Held::default(),
             threads: Mutex::new(threads),
             stopped: AtomicBool::new(false),
         };
@@ -570,6 +621,7 @@ impl Daemon {
             running: &self.inner.running,
             writer: &self.inner.writer,
             reader: self.inner.searched.reader(),
+            anomalies: Anomalies::default(),
         };
         session.run(ask, input, told)
     }

@@ -20,6 +20,7 @@ use ghost_world::{Clock, RealDisk};
 
 use super::DaemonHost;
 use super::shared::Shared;
+use super::shipping::Teller;
 use crate::DataDir;
 use crate::blocks::{Since, disk_bytes, ready_of};
 use crate::config::{Blocks, DiskCap, Sealing as Wished};
@@ -63,6 +64,7 @@ pub(crate) struct Sealing {
     tended: (u64, u64),
     /// Bytes appended by the hour, for today's rate.
     hours: VecDeque<(u64, u64)>,
+    teller: Teller,
 }
 
 impl Sealing {
@@ -72,6 +74,7 @@ impl Sealing {
         data: &DataDir,
         shared: Arc<Shared>,
         host: Arc<dyn DaemonHost>,
+        teller: Teller,
     ) -> Sealing {
         let strategy = match blocks.strategy {
             Wished::Priority => Some(Strategy::Priority),
@@ -106,6 +109,7 @@ impl Sealing {
             room: (0, u64::MAX),
             tended: (0, 0),
             hours: VecDeque::new(),
+            teller,
         }
     }
 
@@ -155,6 +159,7 @@ impl Sealing {
             self.shared.warn(warning);
         }
         self.shared.texts().blocks.volume = sealer.kind().name().to_owned();
+        self.teller.blocks(sealer.blocks());
         self.sealer = Some(sealer);
         self.sealed_size = self.newest().map_or(0, |block| block.size);
         self.tell(None, 0);
@@ -174,7 +179,23 @@ impl Sealing {
         texts.kinds = self.kinds.iter().map(|(kind, n)| ((*kind).to_owned(), *n)).collect();
     }
 
+    /// Hands replicas what is durable, and hears what they need. Never waits.
+    pub(crate) fn tell_replicas(&mut self, pen: &Pen, now_ns: u64) {
+        self.teller.tell(&pen.log, || pen.line_bytes(), now_ns);
+        if let (Some(pins), Some(sealer)) = (self.teller.pins(), &mut self.sealer) {
+            sealer.pin(pins);
+            // What is needed no more may go with the next look.
+            self.tended = (0, 0);
+        }
+    }
+
+    /// Whether replicas could not be told of everything yet.
+    pub(crate) fn is_late(&self) -> bool {
+        self.teller.is_late()
+    }
+
     fn event(&mut self, prio: Priority, now_ns: u64) {
+        self.teller.event(prio, now_ns);
         if let Some(trigger) = &mut self.trigger {
             trigger.event(prio, now_ns);
         }
@@ -302,6 +323,7 @@ impl Sealing {
                     self.shared.seals.took(ended.saturating_sub(now));
                     self.since = Since::default();
                     self.sealed_size = block.size;
+                    self.teller.blocks(sealer.blocks());
                     self.tell(Some((block, reason)), waited_ns / 1_000_000);
                 }
                 for reply in self.asked.drain(..) {
@@ -339,6 +361,9 @@ impl Sealing {
             Ok(tended) => {
                 if let Some(reason) = tended.wants_seal {
                     self.wants.get_or_insert((reason, now.saturating_add(WANTS_SEAL_NS)));
+                }
+                if tended.deleted.is_some() {
+                    self.teller.blocks(sealer.blocks());
                 }
                 self.tended = (pen.log.size(), pen.log.segment());
                 self.room = (pen.bytes, tended.room_bytes.max(TEND_STEP_BYTES));
@@ -553,6 +578,7 @@ mod tests {
                 &data,
                 Arc::clone(&shared),
                 Arc::clone(&host) as _,
+                Teller::new(Arc::default()),
             );
             sealing.begin(&mut pen).unwrap();
             House { dir, host, shared, pen, sealing }

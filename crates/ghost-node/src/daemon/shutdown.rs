@@ -16,11 +16,11 @@ use super::gap::LastSeen;
 use super::pipeline::Control;
 use super::ports::PortsControl;
 use super::queues::Queue;
-use super::status::{BlocksStatus, Flows, LogStatus, Loss, Status, Traffic};
+use super::status::{BlocksStatus, Flows, LogStatus, Loss, QueueStatus, Status, Traffic};
 use super::writer::Command;
 use super::{DaemonError, Inner, Reloaded, Stopped, TapWaker, compile};
 use crate::config::{Config, Granularity};
-use crate::limits::STOP_PATIENCE;
+use crate::limits::{SHIP_PATIENCE, STOP_PATIENCE};
 
 /// Ends the tap thread and the writer: how many flows were ended, the last durable line, and what
 /// went wrong.
@@ -74,8 +74,10 @@ impl Inner {
         }
         stopped.durable = durable.unwrap_or_else(|| self.shared.log_durable.get());
         stopped.trouble.extend(trouble);
+        self.shipping.end(SHIP_PATIENCE);
         self.shared.log_ended.store(true, Ordering::Release);
         self.index.wake();
+        self.held_logs.stop();
         let deadline = self.clock.monotonic_ns().saturating_add(STOP_PATIENCE.as_nanos() as u64);
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.drain(..) {
@@ -98,6 +100,18 @@ impl Inner {
             }
         }
         stopped
+    }
+
+    fn queues(&self) -> Vec<QueueStatus> {
+        let mut queues = vec![self.writer.status()];
+        // What the writer has to tell replicas: four marks, joined where nobody takes them.
+        queues.extend(self.shipping.has_any().then(|| QueueStatus {
+            name: "replicas".to_owned(),
+            length: 0,
+            capacity: 4,
+            full: self.shipping.missed(),
+        }));
+        queues
     }
 
     pub(crate) fn alive(&self) -> bool {
@@ -228,7 +242,8 @@ impl Inner {
             blocks: BlocksStatus { seal: s.seals.told(), ..texts.blocks },
             index,
             model: texts.model,
-            queues: vec![self.writer.status()],
+            queues: self.queues(),
+            replicas: self.shipping.statuses(),
             bridges: s.ports().bridges.clone(),
             ports: s.port_statuses(),
             imports_running: s.imports_running.get(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::shipping::ReplicaStatus;
 use crate::Latency;
 
 /// How the daemon stands.
@@ -36,6 +37,8 @@ pub struct Status {
     /// Imports that run now.
     pub imports_running: u64,
     pub questions: u64,
+    /// The log's replicas, by name.
+    pub replicas: Vec<ReplicaStatus>,
     /// What the operator should know; each stands as long as it holds.
     pub warnings: Vec<String>,
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ghost_embed::{Profile, Shape};
-use ghost_event::line::{GapNote, ImportNote, Note, PacketEvent, Source};
+use ghost_event::line::{GapNote, ImportNote, IncidentNote, Note, PacketEvent, Source};
 use ghost_event::{Features, Port, Priority, Seq, ShapeId, Timestamp, Vector};
 use ghost_log::{ImportRecord, LogConfig, LogError};
 use ghost_world::{Clock, Disk};
@@ -25,6 +25,7 @@ use super::refine::Refine;
 use super::sealing::{self, Sealing};
 use super::shared::{Ports, Shared};
 use crate::DataDir;
+use crate::lane::Finished;
 use crate::limits::{LOG_RETRY_NS, WAKE_LINES};
 use crate::pen::{Pen, Worded, priority, priority_of};
 
@@ -35,11 +36,13 @@ pub(crate) struct LiveBatch {
     pub(crate) shapes: Vec<(ShapeId, Box<Shape>)>,
     pub(crate) packets: Vec<(PacketEvent, ShapeId, Port)>,
     pub(crate) features: Vec<Features>,
+    /// Told after the flows.
+    pub(crate) incidents: Vec<Box<IncidentNote<'static>>>,
 }
 
 impl LiveBatch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.packets.is_empty() && self.features.is_empty()
+        self.packets.is_empty() && self.features.is_empty() && self.incidents.is_empty()
     }
 
     /// What is missing where the batch is lost. A packet of a packet event is in its flow's as well
@@ -52,6 +55,10 @@ impl LiveBatch {
         for (packet, ..) in &self.packets {
             lost.events += 1;
             lost.from = lost.from.min(packet.ts);
+        }
+        for note in &self.incidents {
+            lost.events += 1;
+            lost.from = lost.from.min(note.at);
         }
         lost
     }
@@ -102,7 +109,7 @@ pub(crate) enum Command {
 
 /// A batch of an import.
 pub(crate) struct Imported {
-    pub(crate) features: Vec<Features>,
+    pub(crate) finished: Finished,
     pub(crate) skip: usize,
     pub(crate) file: Arc<str>,
     pub(crate) begin: Seq,
@@ -144,6 +151,8 @@ pub(crate) struct Writer {
     pub(crate) lines: u32,
     pub(crate) ports: Arc<Ports>,
     pub(crate) ports_version: u64,
+    /// The epoch that this start began: its incidents are named by it.
+    pub(crate) incidents_epoch: u64,
 }
 
 impl Writer {
@@ -175,7 +184,8 @@ impl Writer {
         let now = self.opening.clock.monotonic_ns();
         let retry = (self.pen.is_none() || !self.losses.is_empty()).then_some(self.retry_ns);
         let seal = self.pen.is_some().then(|| self.sealing.next()).flatten();
-        let due = [self.due_ns, retry, seal].into_iter().flatten().min()?;
+        let late = self.sealing.is_late().then_some(now);
+        let due = [self.due_ns, retry, seal, late].into_iter().flatten().min()?;
         // Not in less than a millisecond: whatever is due may be so much late.
         Some(Duration::from_nanos(due.saturating_sub(now)).max(Duration::from_millis(1)))
     }
@@ -239,6 +249,7 @@ impl Writer {
         let source = |port: Port| Source {
             in_iface: ports.name(port.ifindex),
             bridge: ports.bridge(port.bridge),
+            epoch: self.incidents_epoch,
             ..Source::default()
         };
         let Some(pen) = &mut self.pen else {
@@ -276,7 +287,18 @@ impl Writer {
                 }
             }
         }
-        let lines = batch.packets.len() + batch.features.len();
+        let live = Source { epoch: self.incidents_epoch, ..Source::default() };
+        for note in &batch.incidents {
+            match pen.incident(note, &live) {
+                Ok(()) => self.sealing.logged("anomaly", note.priority(), ticks),
+                Err(error) => {
+                    lost.events += 1;
+                    lost.from = lost.from.min(note.at);
+                    failed = Some(error);
+                }
+            }
+        }
+        let lines = batch.packets.len() + batch.features.len() + batch.incidents.len();
         self.shared.events.add((lines as u64).saturating_sub(lost.events));
         if lost.events > 0 {
             self.lose(lost);
@@ -299,12 +321,21 @@ impl Writer {
             import: Some(batch.begin),
             ..Source::default()
         };
-        let mut lines = 0;
+        let (mut lines, mut incidents) = (0, 0_u64);
         let mut fresh = Vec::new();
         let done = self.with_pen(|pen| {
-            for flow in batch.features.iter().skip(batch.skip) {
+            let mut notes = batch.finished.incidents.iter().peekable();
+            for (at, flow) in batch.finished.features.iter().enumerate().skip(batch.skip) {
+                while let Some((_, note)) = notes.next_if(|(before, _)| *before <= at) {
+                    pen.incident(note, &source)?;
+                    incidents += 1;
+                }
                 fresh.extend(pen.flow(flow, &source)?);
                 lines += 1;
+            }
+            for (_, note) in notes {
+                pen.incident(note, &source)?;
+                incidents += 1;
             }
             Ok(())
         });
@@ -312,10 +343,13 @@ impl Writer {
             self.refine.take(worded);
         }
         let ticks = self.opening.clock.monotonic_ns();
-        for flow in batch.features.iter().skip(batch.skip).take(lines) {
+        for flow in batch.finished.features.iter().skip(batch.skip).take(lines) {
             self.sealing.logged("flow", priority(flow), ticks);
         }
-        self.shared.events.add(lines as u64);
+        for _ in 0..incidents {
+            self.sealing.logged("anomaly", Priority::Medium, ticks);
+        }
+        self.shared.events.add(lines as u64 + incidents);
         if let Err(error) = &done {
             batch.spoilt.store(true, Ordering::Release);
             self.trouble(error);
@@ -351,7 +385,10 @@ impl Writer {
             match self.with_pen(|pen| pen.change(changed, now)) {
                 Ok(()) => {
                     self.shared.events.add(1);
-                    self.logged("change", changed.priority);
+                    // The log's own lines about its replicas make no block due.
+                    if !changed.is_own() {
+                        self.logged("change", changed.priority);
+                    }
                 }
                 Err(error) => {
                     lost.events += 1;
@@ -420,6 +457,13 @@ impl Writer {
             self.tell();
         }
         self.seal(now);
+        self.tell_replicas(now);
+    }
+
+    fn tell_replicas(&mut self, now: u64) {
+        if let Some(pen) = &self.pen {
+            self.sealing.tell_replicas(pen, now);
+        }
     }
 
     /// What was written went well: where nothing is left to be told, there is no trouble any more.
@@ -510,7 +554,10 @@ impl Writer {
         self.tell();
         let durable = synced.map_err(|error| error.to_string())?;
         if let Some(pen) = &mut self.pen {
-            self.sealing.end(pen)?;
+            let ended = self.sealing.end(pen);
+            let now = self.opening.clock.monotonic_ns();
+            self.sealing.tell_replicas(pen, now);
+            ended?;
             return Ok(pen.log.durable().seq);
         }
         Ok(durable)
