@@ -10,6 +10,7 @@
 
 mod blocks;
 mod keys;
+mod replica;
 mod settings;
 mod show;
 mod units;
@@ -23,6 +24,7 @@ use ghost_host::{Mode, Sources, Wish};
 
 pub use blocks::{Blocks, DiskCap, Sealing};
 pub use keys::{Key, Reload, keys};
+pub use replica::Replica;
 pub use settings::{ConfigError, Origin, Settings, Value};
 pub use show::{example, reference};
 pub use units::{bytes, bytes_in_words, nanoseconds, nanoseconds_in_words};
@@ -65,6 +67,7 @@ pub struct Config {
     pub packet: Packet,
     pub log: Log,
     pub blocks: Blocks,
+    pub replica: Replica,
     pub metrics: Metrics,
     pub api: Api,
 }

@@ -1,14 +1,15 @@
 //! Where the logs of other hosts lie: `replicas/<log>/` in the data folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ghost_block::BlockName;
 use ghost_event::Seq;
 use ghost_ship::wire::LogId;
 use ghost_world::{Disk, RealDisk};
 
-use crate::ReplicaError;
 use crate::kept::Kept;
+use crate::{Reader, ReplicaError};
 
 /// The folder of all of them.
 pub(crate) const REPLICAS: &str = "replicas";
@@ -143,6 +144,12 @@ impl ReplicaDir {
     #[must_use]
     pub fn newest_block(&self) -> Option<BlockName> {
         newest_block(&RealDisk, &self.path)
+    }
+
+    /// Reads the log on this machine's disk.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::open(Arc::new(RealDisk), self)
     }
 
     /// What is remembered of it.

@@ -30,5 +30,5 @@ pub use dir::{Facts, ReplicaDir};
 pub use error::ReplicaError;
 pub use holding::{Holding, Holdings, ReplicaHost, Settings};
 pub use reader::Reader;
-pub use receive::{ReceiveError, ReceiveStream};
+pub use receive::{LinesOnly, ReceiveError, ReceiveStream};
 pub use serve::{Ended, serve};

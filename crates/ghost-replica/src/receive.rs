@@ -42,3 +42,22 @@ pub trait ReceiveStream: Debug + Send + Sync {
     /// It is still there.
     fn delete(&self, log: LogId, name: &str) -> Result<(), ReceiveError>;
 }
+
+/// Nobody: every block comes as lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LinesOnly;
+
+impl ReceiveStream for LinesOnly {
+    fn forms(&self) -> Vec<Form> {
+        Vec::new()
+    }
+
+    fn receive(&self, _: LogId, _: u64, _: OwnedFd) -> Result<(), ReceiveError> {
+        Err(ReceiveError::Unable("this process was given nothing that receives".to_owned()))
+    }
+
+    fn delete(&self, _: LogId, name: &str) -> Result<(), ReceiveError> {
+        let what = format!("deleting the subvolume {name} takes the block helper");
+        Err(ReceiveError::Unable(what))
+    }
+}

@@ -40,7 +40,7 @@ pub fn link_for(data: &DataDir) -> PathBuf {
 
 /// A bound socket; dropped, its names are removed.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(crate) struct Bound {
     path: PathBuf,
     link: Option<PathBuf>,
     /// Device and inode, to remove nobody else's.
@@ -48,7 +48,7 @@ pub(super) struct Bound {
 }
 
 /// Makes the socket at `path`, and `link` point to it.
-pub(super) fn bind(
+pub(crate) fn bind(
     path: &Path,
     link: Option<&Path>,
     gid: Option<u32>,
@@ -142,7 +142,7 @@ impl Drop for Bound {
 }
 
 /// Connects to the socket at `path`, however long that is.
-pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
     through_folder(path, |at| UnixStream::connect(at))
 }
 
@@ -165,7 +165,7 @@ fn through_folder<T>(path: &Path, with: impl Fn(&Path) -> io::Result<T>) -> io::
 }
 
 /// The number of a group, from `groups` as /etc/group writes them.
-pub(super) fn gid_of(groups: &str, name: &str) -> Option<u32> {
+pub(crate) fn gid_of(groups: &str, name: &str) -> Option<u32> {
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?

@@ -322,6 +322,29 @@ const KEYS: &[Key] = &[
         set: |c, v| auto_or_path(v).map(|path| c.blocks.helper = path),
     },
     Key {
+        name: "replica.accept",
+        what: "Whether this host holds logs of others: whoever may use replica.sock, as forced \
+               commands of ssh keys do, may bring one.",
+        reload: Reload::Restart,
+        get: |c| Value::Bool(c.replica.accept),
+        set: |c, v| flag(v).map(|on| c.replica.accept = on),
+    },
+    Key {
+        name: "replica.keep_hourly",
+        what: "Blocks kept of each log that is held, besides its last two: the last one of each of \
+               so many hours.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.replica.keep_hourly.into()),
+        set: |c, v| few(v, 0).map(|n| c.replica.keep_hourly = n),
+    },
+    Key {
+        name: "replica.keep_daily",
+        what: "And the last one of each of so many days.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.replica.keep_daily.into()),
+        set: |c, v| few(v, 0).map(|n| c.replica.keep_daily = n),
+    },
+    Key {
         name: "metrics.listen",
         what: "Address for Prometheus on loopback, such as \"127.0.0.1:9465\". Empty: metrics \
                are on the API's socket only.",
