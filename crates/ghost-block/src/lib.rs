@@ -42,6 +42,7 @@ pub use error::BlockError;
 pub use list::{LISTED_MAX, Listed, list, manifest_of, path_of};
 pub use manifest::{Lost, Manifest, Parent, Reason};
 pub use name::{BlockName, NotAName};
+pub use own::is_own;
 pub use received::{Subvolume, on_btrfs, subvolume};
 pub use restore::{Restored, Target, restore};
 pub use retain::{Cap, Keep};

@@ -22,9 +22,20 @@ pub(crate) fn news_after(reader: &LogReader, size: u64) -> bool {
         match lines.next() {
             Ok(None) => return false,
             // In a log that begins later, no line is before.
-            Ok(Some(line)) if line.seq <= size || OWN.contains(&kind(line.bytes)) => {}
+            Ok(Some(line)) if line.seq <= size || is_own(line.bytes) => {}
             Ok(Some(_)) | Err(_) => return true,
         }
+    }
+}
+
+/// Whether a line is one of them. What became of a replica is told as of any element.
+#[must_use]
+pub fn is_own(line: &[u8]) -> bool {
+    const REPLICA: &[u8] = b",\"element\":{\"id\":\"replica:";
+    match kind(line) {
+        // Behind the body, where no text of others stands: a quote in one would be escaped.
+        "change" => line.windows(REPLICA.len()).any(|window| window == REPLICA),
+        kind => OWN.contains(&kind),
     }
 }
 
@@ -72,5 +83,18 @@ mod tests {
         for news in ["flow", "gap", "recovered", "change", "import", ""] {
             assert!(has_news(&of(&[("epoch", 1), (news, 1)])), "{news}");
         }
+    }
+
+    #[test]
+    fn what_became_of_a_replica_is_the_logs_own_and_of_a_bridge_is_news() {
+        let line = |id: &str| {
+            let body = r#"{"timestamp":"x","event_type":"change","ghost":{"v":1,"change":{}"#;
+            format!(r#"{body},"element":{{"id":"{id}"}}}}}}"#)
+        };
+        assert!(is_own(line("replica:cellar").as_bytes()));
+        assert!(!is_own(line("bridge:br0").as_bytes()));
+        assert!(!is_own(line("bridge:x\\\",\\\"element\\\":{\\\"id\\\":\\\"replica:").as_bytes()));
+        assert!(is_own(b"{\"event_type\":\"segment\"}"));
+        assert!(!is_own(b"{\"event_type\":\"flow\",\"x\":\"replica:\"}"));
     }
 }

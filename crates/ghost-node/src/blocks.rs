@@ -31,6 +31,9 @@ impl Since {
         let mut read = 0_u64;
         while let Some(line) = lines.next()? {
             read += 1;
+            if ghost_block::is_own(line.bytes) {
+                continue;
+            }
             if read > SINCE_LINES_MAX {
                 // Only after years without blocks; they are in the first one all the same.
                 since.count("uncounted", 1);
