@@ -23,6 +23,7 @@ mod limits;
 mod reader;
 mod receive;
 mod serve;
+mod stream;
 mod tail;
 
 pub use answer::{Answer, Silent};
