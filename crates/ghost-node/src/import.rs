@@ -15,7 +15,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ghost_block::{Block, BlockError, Keep, Volume};
 use ghost_event::line::{ImportNote, ImportState};
-use ghost_event::{Features, Seq, Timestamp};
+use ghost_event::{Seq, Timestamp};
 use ghost_flow::FlowConfig;
 use ghost_index::IndexError;
 use ghost_wire::filter::Filter;
@@ -23,8 +23,9 @@ use ghost_world::Clock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::anomaly::Anomalies;
 use crate::config::{Config, DiskCap, Sealing};
-use crate::lane::{self, Batch, LaneConfig};
+use crate::lane::{self, Batch, Finished, LaneConfig};
 use crate::limits::{HASH_BYTES, JOBS_MAX, LANE_BATCHES_MAX};
 use crate::pen::Known;
 use crate::writer::{Writer, WriterError};
@@ -46,6 +47,7 @@ pub struct Options {
     /// Bytes of a log segment, where they are not to be the usual 64 MiB.
     pub segment_bytes: Option<u64>,
     pub keeping: Keeping,
+    pub anomalies: Anomalies,
 }
 
 /// What is kept of the log, and under whose name.
@@ -182,11 +184,12 @@ pub(crate) trait Journal {
     fn known(&mut self, sha256: &str) -> Result<Known, Self::Error>;
     /// Logs a note of the import journal; its line's number.
     fn note(&mut self, note: &ImportNote<'_>) -> Result<Seq, Self::Error>;
-    /// Logs the features behind the first `skip`, of the capture `file`, whose import the line
+    /// Logs the records behind the first `skip`, and what stands between them: of the capture
+    /// `file`, whose import the line
     /// `begin` began.
     fn features(
         &mut self,
-        features: Vec<Features>,
+        finished: Finished,
         skip: usize,
         file: &str,
         begin: Seq,
@@ -218,7 +221,7 @@ pub fn run(data: &DataDir, options: &Options, host: &dyn Host) -> Result<Report,
     flow.updates_ns = options
         .updates_s
         .map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(Timestamp::NS_PER_S));
-    let config = LaneConfig { flow, filter };
+    let config = LaneConfig { flow, filter, anomalies: options.anomalies };
     let total: u64 = files.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
     let read = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
@@ -503,10 +506,14 @@ pub(crate) fn take_in<J: Journal>(
             return Ok(Taken::Stopped);
         }
         match batch {
-            Batch::Features(features) => {
-                let left_out = usize::try_from(skip).unwrap_or(usize::MAX).min(features.len());
+            Batch::Features(mut finished) => {
+                let all = finished.features.len();
+                let left_out = usize::try_from(skip).unwrap_or(usize::MAX).min(all);
                 skip -= left_out as u64;
-                journal.features(features, left_out, &report.file, begin)?;
+                // What was said between records that are logged was said. Behind the last of
+                // them it may not have been, and is said again.
+                finished.incidents.retain(|(at, _)| *at >= left_out && skip == 0);
+                journal.features(finished, left_out, &report.file, begin)?;
             }
             Batch::Done(counts) => {
                 if !counts.sha256.is_empty() {

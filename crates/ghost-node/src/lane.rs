@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 use ghost_detect::Detector;
+use ghost_event::line::IncidentNote;
 use ghost_event::{Behaviours, EndReason, Features, Subject, Timestamp};
 use ghost_flow::{FlowConfig, FlowSink, FlowTable, Seen};
 use ghost_tap::CaptureFile;
 use ghost_wire::filter::Filter;
 use ghost_wire::{LearnedFrom, LinkType};
 
+use crate::anomaly::Anomalies;
+use crate::anomaly::scoring::Scoring;
 use crate::limits::BATCH_FEATURES_MAX;
 
 /// What one lane is to do; the same for every capture of an import.
@@ -21,6 +24,7 @@ use crate::limits::BATCH_FEATURES_MAX;
 pub(crate) struct LaneConfig {
     pub(crate) flow: FlowConfig,
     pub(crate) filter: Option<Filter>,
+    pub(crate) anomalies: Anomalies,
 }
 
 /// What was read of one capture.
@@ -42,8 +46,16 @@ pub(crate) struct LaneCounts {
 
 /// What a lane hands to the writer.
 pub(crate) enum Batch {
-    Features(Vec<Features>),
+    Features(Finished),
     Done(LaneCounts),
+}
+
+/// Records, and statements about incidents between them.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    pub(crate) features: Vec<Features>,
+    /// Each with the number of records that stand before it here.
+    pub(crate) incidents: Vec<(usize, Box<IncidentNote<'static>>)>,
 }
 
 /// The receiving side has gone: the import is being abandoned.
@@ -63,13 +75,8 @@ pub(crate) fn run(
     let mut table = FlowTable::new(config.flow.clone());
     let mut sink = Judged {
         detector: Detector::new(ghost_detect::Limits::default()),
-        out: Collector {
-            batch: Vec::with_capacity(BATCH_FEATURES_MAX),
-            out,
-            flows: 0,
-            events: 0,
-            abandoned: false,
-        },
+        scoring: config.anomalies.enabled.then(|| Scoring::new(config.anomalies.settings)),
+        out: Collector { batch: Finished::default(), out, flows: 0, events: 0, abandoned: false },
     };
     let mut told = 0;
     match CaptureFile::open(input) {
@@ -102,6 +109,7 @@ pub(crate) fn run(
         Err(error) => counts.error = Some(error.to_string()),
     }
     table.finish(EndReason::Shutdown, &mut sink);
+    sink.finish();
     let mut collector = sink.out;
     collector.flush();
     if collector.abandoned {
@@ -165,18 +173,53 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 /// Hears of judged records.
 pub(crate) trait Out {
     fn ended(&mut self, flow: Features);
+    /// Comes after the records that it speaks of, as far as they ended.
+    fn incident(&mut self, note: Box<IncidentNote<'static>>);
     fn packet(&mut self, _flow: &Features, _seen: &Seen<'_>) {}
 }
 
-/// Joins the flow table to the detectors.
+/// Joins the flow table to the detectors and the scorer.
 pub(crate) struct Judged<O> {
     pub(crate) detector: Detector,
+    /// `None`: nothing is scored.
+    pub(crate) scoring: Option<Scoring>,
     pub(crate) out: O,
+}
+
+impl<O: Out> Judged<O> {
+    /// Looks at a flow that is still open, as it would be judged if it ended now.
+    fn look(&mut self, flow: &Features) {
+        let mut open = flow.clone();
+        open.end = EndReason::Update;
+        self.detector.ended(&mut open);
+        if let Some(scoring) = &mut self.scoring {
+            scoring.look(&open);
+        }
+        self.tell();
+    }
+
+    /// Hands on what became due to be said of incidents.
+    pub(crate) fn tell(&mut self) {
+        if let Some(scoring) = self.scoring.as_mut().filter(|scoring| scoring.has_due()) {
+            scoring.take().into_iter().for_each(|note| self.out.incident(note));
+        }
+    }
+
+    /// Every flow has ended.
+    pub(crate) fn finish(&mut self) {
+        if let Some(scoring) = &mut self.scoring {
+            scoring.finish();
+        }
+        self.tell();
+    }
 }
 
 impl<O: Out> FlowSink for Judged<O> {
     fn started(&mut self, flow: &Features) {
         self.detector.started(flow);
+        if let Some(scoring) = &mut self.scoring {
+            scoring.started(flow);
+        }
     }
 
     fn field(&mut self, flow: &Features, path: &'static str, value: &[u8]) -> Behaviours {
@@ -195,6 +238,9 @@ impl<O: Out> FlowSink for Judged<O> {
 
     fn packet(&mut self, flow: &Features, seen: &Seen<'_>) {
         self.out.packet(flow, seen);
+        if self.scoring.as_mut().is_some_and(|scoring| scoring.packet(flow, seen.to_server)) {
+            self.look(flow);
+        }
     }
 
     fn settling(&mut self, flow: &Features) {
@@ -203,13 +249,19 @@ impl<O: Out> FlowSink for Judged<O> {
 
     fn ended(&mut self, mut flow: Features) {
         self.detector.ended(&mut flow);
+        let last = flow.last;
+        if let Some(scoring) = &mut self.scoring {
+            scoring.ended(&mut flow);
+            scoring.advance(last);
+        }
         self.out.ended(flow);
+        self.tell();
     }
 }
 
 /// Gathers what a lane finishes.
 struct Collector<'a> {
-    batch: Vec<Features>,
+    batch: Finished,
     out: &'a Sender<Batch>,
     flows: u64,
     events: u64,
@@ -218,10 +270,10 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn flush(&mut self) {
-        if self.batch.is_empty() {
+        if self.batch.features.is_empty() && self.batch.incidents.is_empty() {
             return;
         }
-        let full = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_FEATURES_MAX));
+        let full = std::mem::take(&mut self.batch);
         self.abandoned |= self.out.send(Batch::Features(full)).is_err();
     }
 }
@@ -232,9 +284,17 @@ impl Out for Collector<'_> {
         if flow.subject == Subject::Flow && flow.end != EndReason::Update {
             self.flows += 1;
         }
-        self.batch.push(flow);
-        if self.batch.len() == BATCH_FEATURES_MAX {
+        // Handed over before there is more: what is said of the last record goes with it.
+        if self.batch.features.len() == BATCH_FEATURES_MAX {
             self.flush();
         }
+        if self.batch.features.is_empty() {
+            self.batch.features.reserve(BATCH_FEATURES_MAX);
+        }
+        self.batch.features.push(flow);
+    }
+
+    fn incident(&mut self, note: Box<IncidentNote<'static>>) {
+        self.batch.incidents.push((self.batch.features.len(), note));
     }
 }

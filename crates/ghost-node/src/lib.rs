@@ -9,6 +9,7 @@
 //! nothing is lost.
 
 pub mod adopt;
+pub mod anomaly;
 pub mod api;
 mod as_of;
 mod ask;
@@ -26,6 +27,7 @@ mod models;
 mod paths;
 mod pen;
 pub mod proofs;
+pub mod replicas;
 pub mod store;
 mod tags;
 mod timed;

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use ghost_block::{Block, BlockError, Cap, Keep, Reason, SealFacts, SealRecovery, Sealer};
 use ghost_embed::Refiner;
 use ghost_event::line::{ImportNote, Source};
-use ghost_event::{Features, Priority, Seq, ShapeId, Tier, Timestamp};
+use ghost_event::{Priority, Seq, ShapeId, Tier, Timestamp};
 use ghost_index::{EmbeddedIndex, Index, IndexError};
 use ghost_log::{LogConfig, LogError, LogReader};
 use ghost_world::{Clock, RealDisk};
@@ -21,6 +21,7 @@ use crate::blocks::{Since, disk_bytes, ready_of};
 use crate::config::DiskCap;
 use crate::follow;
 use crate::import::{Host, Journal, Keeping, Options};
+use crate::lane;
 use crate::limits::{INDEX_COMMIT_LINES, WAKE_LINES};
 use crate::pen::{Known, Pen, Worded};
 use crate::{DataDir, Models, PROGRAM};
@@ -192,13 +193,18 @@ impl Journal for Writer {
 
     fn features(
         &mut self,
-        features: Vec<Features>,
+        finished: lane::Finished,
         skip: usize,
         file: &str,
         begin: Seq,
     ) -> Result<(), WriterError> {
         let source = Source { pcap_filename: Some(file), import: Some(begin), ..Source::default() };
-        for flow in features.iter().skip(skip) {
+        let mut incidents = finished.incidents.iter().peekable();
+        for (at, flow) in finished.features.iter().enumerate().skip(skip) {
+            while let Some((_, note)) = incidents.next_if(|(before, _)| *before <= at) {
+                self.pen.incident(note, &source)?;
+                self.sealing.since.count("anomaly", 1);
+            }
             self.pen.flow(flow, &source)?;
             self.sealing.since.count("flow", 1);
             if self.sealing.wants_tending(&self.pen) {
@@ -211,6 +217,10 @@ impl Journal for Writer {
                 self.lines_since_wake = 0;
                 self.follower.wake();
             }
+        }
+        for (_, note) in incidents {
+            self.pen.incident(note, &source)?;
+            self.sealing.since.count("anomaly", 1);
         }
         Ok(())
     }

@@ -132,6 +132,11 @@ impl Familiar {
         self.shape_flows += 1.0;
     }
 
+    /// The shapes met, oldest first.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ShapeId> {
+        self.shapes.iter().map(|(id, _)| ShapeId(*id))
+    }
+
     /// The most similar shapes met before, the nearest first, and their cosines.
     pub(crate) fn neighbours(
         &self,

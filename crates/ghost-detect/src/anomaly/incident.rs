@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use ghost_event::line::flow_id;
 use ghost_event::{Behaviours, Features, Timestamp};
 
 use super::rates::hash;
@@ -14,7 +15,7 @@ use crate::bounded::{Bounded, Distinct};
 /// Incidents remembered.
 pub(crate) const INCIDENTS_MAX: usize = 1024;
 /// Quiet time after which what comes is another incident.
-const QUIET_NS: i64 = 600_000_000_000;
+pub const QUIET_NS: i64 = 600_000_000_000;
 
 /// Flows of an incident that are named.
 const WITNESSES: usize = 8;
@@ -25,6 +26,8 @@ pub struct Witness {
     /// Its first packet.
     pub first: Timestamp,
     pub community_id: Option<[u8; 20]>,
+    /// As its line has it.
+    pub flow_id: u64,
 }
 
 /// The number of an incident; rises from 1.
@@ -127,9 +130,12 @@ impl Incidents {
         incident.last = incident.last.max(now);
         incident.behaviours.insert(behaviours);
         incident.score = incident.score.max(score);
-        let witness = Witness { first: f.first, community_id: f.community_id };
-        if incident.witnesses.len() < WITNESSES && !incident.witnesses.contains(&witness) {
-            incident.witnesses.push(witness);
+        if incident.witnesses.len() < WITNESSES {
+            let flow_id = flow_id(f);
+            let witness = Witness { first: f.first, community_id: f.community_id, flow_id };
+            if !incident.witnesses.contains(&witness) {
+                incident.witnesses.push(witness);
+            }
         }
         let (a, b) =
             (f.src_ip.map_or(0, super::rates::number), f.dst_ip.map_or(0, super::rates::number));

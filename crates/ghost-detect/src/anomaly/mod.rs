@@ -32,7 +32,7 @@ mod state;
 use ghost_event::{Behaviours, EndReason, Features, ShapeId};
 
 pub use familiar::New;
-pub use incident::{Incident, IncidentId, Witness};
+pub use incident::{Incident, IncidentId, QUIET_NS, Witness};
 pub use mute::{MUTES_MAX, Mute, Muted, TooManyMutes};
 pub use rates::Rate;
 pub use reason::Reason;
@@ -346,6 +346,11 @@ impl Scorer {
     #[must_use]
     pub fn nearest(&self, shape: ShapeId, shapes: &dyn Shapes) -> [Option<(ShapeId, f32)>; 3] {
         self.familiar.neighbours(shape, shapes)
+    }
+
+    /// The shapes whose vectors are compared with new ones.
+    pub fn shapes(&self) -> impl Iterator<Item = ShapeId> {
+        self.familiar.ids()
     }
 
     /// An incident by its number, while it is remembered.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ghost_event::Behaviours;
+use ghost_event::{Behaviours, Reasons};
 
 use super::familiar::New;
 use super::incident::IncidentId;
@@ -27,6 +27,28 @@ pub enum Reason {
     New { what: New },
     /// Its hosts were just part of an incident.
     Around { incident: IncidentId },
+}
+
+impl Reason {
+    /// The closed word for it.
+    #[must_use]
+    pub fn word(&self) -> Reasons {
+        match self {
+            Reason::Behaves { .. } => Reasons::BEHAVIOUR,
+            Reason::Tried { .. } => Reasons::TRIES,
+            Reason::Unlike { .. } => Reasons::MAGNITUDE,
+            Reason::Rare { .. } => Reasons::NUMBERS,
+            Reason::Shape { .. } => Reasons::SHAPE,
+            Reason::New { what } => match what {
+                New::Host => Reasons::NEW_HOST,
+                New::Pair => Reasons::NEW_PAIR,
+                New::Uses => Reasons::NEW_SERVICE,
+                New::Serves => Reasons::NEW_SERVER,
+                New::Name => Reasons::NEW_NAME,
+            },
+            Reason::Around { .. } => Reasons::AROUND,
+        }
+    }
 }
 
 fn figure(value: f32) -> String {

@@ -118,13 +118,12 @@ fn kind(behaviours: Behaviours, reasons: Reasons) -> &'static str {
     }
 }
 
-/// Appends the body of an anomaly line. `epoch` names the live bridge's count; an import's is named
-/// by the line that began it.
+/// Appends the body of an anomaly line.
 pub fn anomaly_body(
     out: &mut Vec<u8>,
     note: &IncidentNote<'_>,
     source: &super::Source<'_>,
-    epoch: u64,
+    prio: Priority,
 ) {
     out.extend_from_slice(b"{\"timestamp\":");
     text::timestamp(out, note.at);
@@ -142,12 +141,7 @@ pub fn anomaly_body(
     text::put_key!(out, "ghost");
     out.extend_from_slice(b"{\"v\":");
     text::number(out, FORMAT_VERSION);
-    text::put_word!(out, "prio", note.priority().name());
-    if let Some(shape) = note.shape {
-        text::put_open!(out, "shape");
-        text::hex(out, &shape.0.to_be_bytes());
-        out.push(b'"');
-    }
+    text::put_word!(out, "prio", prio.name());
     text::put_count!(out, "import", source.import.unwrap_or(0));
     text::field(out, "bridge", source.bridge.unwrap_or_default());
     words(out, "behaviours", note.behaviours.names());
@@ -156,7 +150,7 @@ pub fn anomaly_body(
     words(out, "reasons", note.reasons.names());
     text::put_key!(out, "incident");
     out.push(b'{');
-    id(out, note.number, source.import, epoch);
+    id(out, note.number, source.import, source.epoch);
     text::put_word!(out, "state", note.state.name());
     text::put_word!(out, "kind", note.kind());
     text::put_count!(out, "flows", note.flows);
@@ -169,6 +163,11 @@ pub fn anomaly_body(
     list(out, "told", &note.told, |out, told| text::text(out, text::cut(told, TOLD_BYTES_MAX)));
     list(out, "flow_ids", &note.flow_ids, |out, id| text::number(out, *id));
     list(out, "evidence", &note.evidence, |out, seq| text::number(out, *seq));
+    if let Some(shape) = note.shape {
+        text::put_open!(out, "shape");
+        text::hex(out, &shape.0.to_be_bytes());
+        out.push(b'"');
+    }
     list(out, "nearest", &note.nearest, |out, (shape, cosine)| {
         out.extend_from_slice(b"{\"shape\":\"");
         text::hex(out, &shape.0.to_be_bytes());
@@ -239,5 +238,6 @@ pub struct IncidentPart<'a> {
     pub told: Vec<Cow<'a, str>>,
     pub flow_ids: Vec<u64>,
     pub evidence: Vec<Seq>,
+    pub shape: Option<ShapeId>,
     pub nearest: Vec<(ShapeId, f64)>,
 }

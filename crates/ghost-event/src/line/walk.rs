@@ -633,6 +633,10 @@ impl<'de> Reading<'de> {
             "id" => i.id = value.text().unwrap_or_default(),
             "state" => i.state = IncidentState::from_name(&value.text().unwrap_or_default()),
             "kind" => i.kind = value.text().unwrap_or_default(),
+            "shape" => {
+                let id = value.text().and_then(|t| u64::from_str_radix(&t, 16).ok());
+                i.shape = id.map(ShapeId);
+            }
             "flows" => i.flows = value.whole().unwrap_or(0),
             "sources" => i.sources = value.whole().unwrap_or(0),
             "targets" => i.targets = value.whole().unwrap_or(0),

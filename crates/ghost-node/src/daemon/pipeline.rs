@@ -14,8 +14,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use ghost_detect::Detector;
 use ghost_embed::{PacketFacts, ShapeCache};
-use ghost_event::line::PacketEvent;
-use ghost_event::{EndReason, Features, Port, Timestamp};
+use ghost_event::line::{IncidentNote, PacketEvent};
+use ghost_event::{EndReason, Features, Port, Priority, Timestamp};
 use ghost_flow::{FlowConfig, FlowTable, FrameAt, Seen};
 use ghost_wire::filter::Filter;
 use ghost_wire::{LinkType, Packet, Transport};
@@ -29,10 +29,12 @@ use super::queues::{Queue, Refused};
 use super::shared::{Ports, Shared};
 use super::wall::Wall;
 use super::writer::{Command, LiveBatch};
+use crate::anomaly::Anomalies;
+use crate::anomaly::scoring::Scoring;
 use crate::lane::{Judged, Out};
 use crate::limits::{
-    GAP_NOTE_NS, HOUSEKEEPING_NS, LIVE_BATCH_NS, LIVE_FEATURES_MAX, LIVE_PACKETS_MAX, OPEN_SLICE,
-    POLL_FRAMES_MAX, POLL_SLEEP_MAX, POLL_SLEEP_MIN, TAP_PATIENCE,
+    GAP_NOTE_NS, HOUSEKEEPING_NS, LIVE_BATCH_NS, LIVE_FEATURES_MAX, LIVE_INCIDENTS_MAX,
+    LIVE_PACKETS_MAX, OPEN_SLICE, POLL_FRAMES_MAX, POLL_SLEEP_MAX, POLL_SLEEP_MIN, TAP_PATIENCE,
 };
 
 /// Frames between two sleeps below which the next may be longer: they take little of the smallest
@@ -62,6 +64,7 @@ pub(crate) struct Pipeline {
     pub(crate) packets: bool,
     /// With the SHA-256 of what was captured of it.
     pub(crate) digest: bool,
+    pub(crate) anomalies: Anomalies,
     pub(crate) shared: Arc<Shared>,
     pub(crate) writer: Queue<Command>,
     pub(crate) control: Receiver<Control>,
@@ -74,8 +77,18 @@ impl Pipeline {
     }
 
     fn run(self) {
-        let Pipeline { frames, flow, filter, packets, digest, shared, writer, control, clock } =
-            self;
+        let Pipeline {
+            frames,
+            flow,
+            filter,
+            packets,
+            digest,
+            anomalies,
+            shared,
+            writer,
+            control,
+            clock,
+        } = self;
         let collector = Collector {
             batch: LiveBatch::default(),
             cache: ShapeCache::default(),
@@ -90,6 +103,7 @@ impl Pipeline {
             writer,
             shared: Arc::clone(&shared),
         };
+        let scoring = anomalies.enabled.then(|| Scoring::new(anomalies.settings));
         let now = clock.uptime_ns();
         let mut tap = TapThread {
             wall: Wall::new(&*clock),
@@ -97,6 +111,7 @@ impl Pipeline {
             table: FlowTable::new(flow),
             sink: Judged {
                 detector: Detector::new(ghost_detect::Limits::default()),
+                scoring,
                 out: collector,
             },
             filter,
@@ -271,6 +286,10 @@ impl TapThread {
         let at = self.wall.at(now);
         self.sink.out.now = at;
         self.table.advance(at, &mut self.sink);
+        if let Some(scoring) = &mut self.sink.scoring {
+            scoring.advance(at);
+        }
+        self.sink.tell();
         self.count();
         if now < self.told_ns.saturating_add(GAP_NOTE_NS) {
             return;
@@ -314,7 +333,7 @@ impl TapThread {
     fn answer_a_slice(&mut self) -> bool {
         let Some(question) = self.questions.front_mut() else { return false };
         let Slicing { wanted, cursor, found } = question;
-        let detector = &mut self.sink.detector;
+        let (detector, scoring) = (&mut self.sink.detector, &self.sink.scoring);
         let next = self.table.open_flows(*cursor, OPEN_SLICE, &mut |flow| {
             found.seen += 1;
             if !wanted.sieve.passes(flow) {
@@ -327,6 +346,7 @@ impl TapThread {
             let mut flow = flow.clone();
             flow.end = EndReason::Update;
             detector.ended(&mut flow);
+            flow.score = scoring.as_ref().and_then(|scoring| scoring.standing(&flow));
             found.flows.push(flow);
         });
         match next {
@@ -353,6 +373,7 @@ impl TapThread {
         }
         let before = self.table.counters();
         self.table.finish(EndReason::Shutdown, &mut self.sink);
+        self.sink.finish();
         self.sink.out.hand_over();
         let now = self.clock.uptime_ns();
         self.count();
@@ -394,7 +415,7 @@ impl Collector {
         self.begun = false;
         let features = Vec::with_capacity(self.batch.features.len().min(LIVE_FEATURES_MAX));
         let packets = Vec::with_capacity(self.batch.packets.len().min(LIVE_PACKETS_MAX));
-        let empty = LiveBatch { shapes: Vec::new(), packets, features };
+        let empty = LiveBatch { packets, features, ..LiveBatch::default() };
         let full = Command::Live(std::mem::replace(&mut self.batch, empty));
         let put = if self.patient {
             self.writer.put(full).map_err(Refused::Closed)
@@ -402,8 +423,9 @@ impl Collector {
             self.writer.put_within(full, TAP_PATIENCE)
         };
         if let Err(refused) = put
-            && let Command::Live(batch) = refused.into_inner()
+            && let Command::Live(mut batch) = refused.into_inner()
         {
+            let incidents = std::mem::take(&mut batch.incidents);
             let lost = batch.as_lost(self.now);
             self.shared.queue_events_lost.add(lost.events);
             self.shared.queue_packets_lost.add(lost.packets);
@@ -411,7 +433,21 @@ impl Collector {
             self.losses.add(reason::QUEUE_FULL, lost);
             // They were new once, and will not be told again.
             self.batch.shapes = batch.shapes;
+            self.keep(incidents);
         }
+    }
+}
+
+impl Collector {
+    /// Statements of a dropped batch go with the next, as many as there is room for.
+    fn keep(&mut self, mut incidents: Vec<Box<IncidentNote<'static>>>) {
+        let room = LIVE_INCIDENTS_MAX.saturating_sub(self.batch.incidents.len());
+        let over = incidents.len().saturating_sub(room);
+        incidents.truncate(room);
+        self.shared.incidents_lost.add(over as u64);
+        self.begun |= !incidents.is_empty();
+        incidents.append(&mut self.batch.incidents);
+        self.batch.incidents = incidents;
     }
 }
 
@@ -422,6 +458,15 @@ impl Out for Collector {
         self.begun = true;
         self.batch.features.push(flow);
         if self.batch.features.len() >= LIVE_FEATURES_MAX {
+            self.hand_over();
+        }
+    }
+
+    fn incident(&mut self, note: Box<IncidentNote<'static>>) {
+        let pressing = note.priority() >= Priority::High;
+        self.begun = true;
+        self.batch.incidents.push(note);
+        if pressing {
             self.hand_over();
         }
     }

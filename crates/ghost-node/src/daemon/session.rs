@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ghost_event::line::{ImportNote, ImportState};
-use ghost_event::{Features, Seq, Timestamp};
+use ghost_event::{Seq, Timestamp};
 use ghost_flow::FlowConfig;
 use ghost_log::{LogError, LogReader};
 use ghost_wire::filter::Filter;
@@ -20,8 +20,9 @@ use super::queues::Queue;
 use super::shared::Shared;
 use super::writer::{Command, Imported};
 use super::{ImportAsk, ImportError};
+use crate::anomaly::Anomalies;
 use crate::import::{self, Begin, FileReport, Journal, Taken};
-use crate::lane::LaneConfig;
+use crate::lane::{Finished, LaneConfig};
 use crate::limits::{IMPORT_BATCHES_WAITING, IMPORTS_MAX, LANE_BATCHES_MAX};
 use crate::pen::Known;
 
@@ -72,6 +73,7 @@ pub(crate) struct Session<'a> {
     pub(crate) running: &'a Running,
     pub(crate) writer: &'a Queue<Command>,
     pub(crate) reader: &'a LogReader,
+    pub(crate) anomalies: Anomalies,
 }
 
 impl Session<'_> {
@@ -113,7 +115,7 @@ impl Session<'_> {
         flow.updates_ns = ask
             .updates_s
             .map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(Timestamp::NS_PER_S));
-        let config = LaneConfig { flow, filter };
+        let config = LaneConfig { flow, filter, anomalies: self.anomalies };
         let read = AtomicU64::new(0);
         let taken = std::thread::scope(|scope| {
             let (send, batches) = bounded(LANE_BATCHES_MAX);
@@ -218,7 +220,7 @@ impl Journal for Remote<'_> {
 
     fn features(
         &mut self,
-        features: Vec<Features>,
+        finished: Finished,
         skip: usize,
         file: &str,
         begin: Seq,
@@ -226,7 +228,7 @@ impl Journal for Remote<'_> {
         self.wait(IMPORT_BATCHES_WAITING - 1)?;
         let file = Arc::clone(self.file.get_or_insert_with(|| Arc::from(file)));
         let (spoilt, reply) = (Arc::clone(&self.spoilt), self.reply.clone());
-        self.tell(Command::Imported(Imported { features, skip, file, begin, spoilt, reply }))?;
+        self.tell(Command::Imported(Imported { finished, skip, file, begin, spoilt, reply }))?;
         self.outstanding += 1;
         Ok(())
     }

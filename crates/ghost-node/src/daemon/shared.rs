@@ -83,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) queue_events_lost: Count,
     pub(crate) queue_packets_lost: Count,
     pub(crate) queue_bytes_lost: Count,
+    /// Statements about incidents that found the writer's queue full for too long.
+    pub(crate) incidents_lost: Count,
     // The writer's.
     pub(crate) log_events_lost: Count,
     pub(crate) log_packets_lost: Count,

@@ -1,0 +1,285 @@
+//! The scorer beside the flow table: what it is shown, what flows are told, what incidents become.
+//!
+//! A flow is looked at while it is open and when it ends. Its event tells the highest of those
+//! looks, and when it was first worth an alert; of flows that stay low nothing is remembered while
+//! they are open. An incident is stated when it opens, when it has four times the flows that were
+//! told last, and when nothing came for ten minutes.
+//!
+//! **Invariant:** packet time alone; the same frames give the same scores and statements.
+
+use std::collections::BTreeMap;
+
+use ghost_detect::anomaly::{IncidentId, QUIET_NS, Scored, Scorer, Settings};
+use ghost_event::line::{IncidentNote, IncidentState, flow_id};
+use ghost_event::{EndReason, Features, Reasons, Score, ShapeId, Timestamp};
+use hashbrown::HashMap;
+
+use super::vectors::Vectors;
+use crate::limits::{INCIDENT_NOTES_BURST, INCIDENT_NOTES_NS, INCIDENTS_TOLD_MAX, SCORES_OPEN_MAX};
+
+/// From this score on an open flow's look is remembered until it ends.
+const REMEMBERED: f32 = 0.3;
+/// An incident is told again when it has so many times the flows.
+const GROWN: u64 = 4;
+/// How often the open incidents are gone through.
+const CLOSING_NS: i64 = 1_000_000_000;
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) looks: u64,
+    pub(crate) flows: u64,
+    /// Flows that ended with an alert.
+    pub(crate) alerts: u64,
+    /// Looks that would have been alerts.
+    pub(crate) muted: u64,
+    pub(crate) incidents: u64,
+    /// Statements about incidents that were too many at once.
+    pub(crate) untold: u64,
+}
+
+/// An incident that is not over.
+#[derive(Debug)]
+struct Standing {
+    note: IncidentNote<'static>,
+    /// Flows when it was told last; 0: not told yet.
+    told: u64,
+    /// Alerted flows that ended.
+    ended: u64,
+}
+
+/// Scores one stream of flows.
+#[derive(Debug)]
+pub(crate) struct Scoring {
+    scorer: Scorer,
+    vectors: Vectors,
+    /// Of open flows that were seen high, by flow id.
+    open: HashMap<u64, Score>,
+    incidents: BTreeMap<u64, Standing>,
+    due: Vec<Box<IncidentNote<'static>>>,
+    /// When the statements made so far would be used up, at one in [`INCIDENT_NOTES_NS`].
+    paced: i64,
+    closing: i64,
+    counts: Counts,
+}
+
+impl Scoring {
+    pub(crate) fn new(settings: Settings) -> Scoring {
+        Scoring::of(Scorer::new(settings), Vectors::default())
+    }
+
+    pub(crate) fn of(scorer: Scorer, vectors: Vectors) -> Scoring {
+        Scoring {
+            scorer,
+            vectors,
+            open: HashMap::new(),
+            incidents: BTreeMap::new(),
+            due: Vec::new(),
+            paced: i64::MIN,
+            closing: i64::MIN,
+            counts: Counts::default(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// A flow began.
+    pub(crate) fn started(&mut self, f: &Features) {
+        self.scorer.started(f);
+    }
+
+    /// A packet was counted to `f`; whether the open flow is to be looked at.
+    pub(crate) fn packet(&mut self, f: &Features, to_server: bool) -> bool {
+        self.scorer.packet(f, to_server)
+    }
+
+    /// Looks at a flow that is still open, as detectors judge it so far.
+    pub(crate) fn look(&mut self, f: &Features) {
+        let (scored, shape) = self.scored(f);
+        if scored.score < REMEMBERED && !scored.alert {
+            return;
+        }
+        let id = flow_id(f);
+        let room = self.open.len() < SCORES_OPEN_MAX;
+        if let Some(score) = self.open.get_mut(&id) {
+            *score = higher(*score, f, &scored);
+        } else if room || scored.alert {
+            if !room && let Some(other) = self.open.keys().next().copied() {
+                self.open.remove(&other);
+            }
+            self.open.insert(id, higher(Score::default(), f, &scored));
+        }
+        self.incident(f, &scored, shape, 0);
+    }
+
+    /// What is known of a flow that is open.
+    pub(crate) fn standing(&self, f: &Features) -> Option<Box<Score>> {
+        self.open.get(&flow_id(f)).copied().map(Box::new)
+    }
+
+    /// Scores a flow that ended, or is told while open; its record carries it from here on.
+    pub(crate) fn ended(&mut self, f: &mut Features) {
+        let (scored, shape) = self.scored(f);
+        let before = if self.open.is_empty() {
+            Score::default()
+        } else if f.end == EndReason::Update {
+            self.open.get(&flow_id(f)).copied().unwrap_or_default()
+        } else {
+            self.open.remove(&flow_id(f)).unwrap_or_default()
+        };
+        let score = higher(before, f, &scored);
+        let whole = f.end != EndReason::Update;
+        self.counts.flows += u64::from(whole);
+        if score.alert && whole {
+            self.counts.alerts += 1;
+        }
+        let flows = f.folded.as_ref().map_or(1, |folded| folded.flows.max(1));
+        if scored.alert {
+            self.incident(f, &scored, shape, if whole { flows } else { 0 });
+        } else if let Some(of) = score.incident.filter(|_| score.alert && whole)
+            && let Some(standing) = self.incidents.get_mut(&of)
+        {
+            standing.ended += flows;
+        }
+        f.score = Some(Box::new(score));
+    }
+
+    fn scored(&mut self, f: &Features) -> (Scored, ShapeId) {
+        let shape = self.vectors.see(f);
+        let scored = self.scorer.look(f, Some(shape), &self.vectors);
+        self.counts.looks += 1;
+        self.counts.muted += u64::from(scored.muted);
+        (scored, shape)
+    }
+
+    /// Counts an alerted flow to its incident, and states it where that is due.
+    fn incident(&mut self, f: &Features, scored: &Scored, shape: ShapeId, ended: u64) {
+        let Some(id) = scored.incident.filter(|_| scored.alert) else { return };
+        if !self.incidents.contains_key(&id.0) {
+            self.open(f, scored, shape, id);
+        }
+        let Some(standing) = self.incidents.get_mut(&id.0) else { return };
+        standing.ended += ended;
+        let estimate = self.scorer.incident(id).map_or(0, |i| u64::from(i.flows()));
+        let flows = standing.ended.max(estimate).max(1);
+        for reason in scored.reasons.iter().flatten() {
+            standing.note.reasons.insert(reason.word());
+        }
+        if standing.told == 0 || flows >= standing.told.saturating_mul(GROWN) {
+            let state = if standing.told == 0 { IncidentState::Open } else { IncidentState::Grew };
+            self.state(id, state, f.last);
+        }
+    }
+
+    fn open(&mut self, f: &Features, scored: &Scored, shape: ShapeId, id: IncidentId) {
+        while self.incidents.len() >= INCIDENTS_TOLD_MAX {
+            let Some((oldest, _)) = self.incidents.first_key_value() else { break };
+            let oldest = IncidentId(*oldest);
+            self.close(oldest, f.last);
+        }
+        self.counts.incidents += 1;
+        let nearest = self.scorer.nearest(shape, &self.vectors);
+        let note = IncidentNote {
+            number: id.0,
+            source: f.src_ip,
+            target: f.dst_ip,
+            told: scored.reasons.iter().flatten().map(|r| r.to_string().into()).collect(),
+            shape: Some(shape),
+            nearest: nearest.into_iter().flatten().collect(),
+            ..IncidentNote::default()
+        };
+        self.incidents.insert(id.0, Standing { note, told: 0, ended: 0 });
+    }
+
+    /// Brings what is known of an incident up to date, and states it unless that is too much.
+    fn state(&mut self, id: IncidentId, state: IncidentState, at: Timestamp) {
+        let Some(standing) = self.incidents.get_mut(&id.0) else { return };
+        let note = &mut standing.note;
+        if let Some(incident) = self.scorer.incident(id) {
+            note.behaviours = incident.behaviours;
+            note.score = incident.score;
+            note.sources = incident.sources().into();
+            note.targets = incident.targets().into();
+            note.first = incident.first;
+            note.last = incident.last;
+            note.flow_ids = incident.witnesses.iter().map(|w| w.flow_id).collect();
+            note.flows = standing.ended.max(incident.flows().into()).max(1);
+        }
+        (note.state, note.at) = (state, at);
+        if state != IncidentState::Closed {
+            let from =
+                self.paced.max(at.0.saturating_sub(
+                    i64::from(INCIDENT_NOTES_BURST).saturating_mul(INCIDENT_NOTES_NS),
+                ));
+            if from.saturating_add(INCIDENT_NOTES_NS) > at.0 {
+                self.counts.untold += 1;
+                return;
+            }
+            self.paced = from.saturating_add(INCIDENT_NOTES_NS);
+        }
+        standing.told = note.flows;
+        self.due.push(Box::new(note.clone()));
+    }
+
+    fn close(&mut self, id: IncidentId, at: Timestamp) {
+        if self.incidents.get(&id.0).is_some_and(|standing| standing.told > 0) {
+            self.state(id, IncidentState::Closed, at);
+        }
+        self.incidents.remove(&id.0);
+    }
+
+    /// Time went on: what was quiet for long is over.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        if self.incidents.is_empty() || now.0 < self.closing {
+            return;
+        }
+        self.closing = now.0.saturating_add(CLOSING_NS);
+        let quiet = |id: &u64| {
+            let last = self.scorer.incident(IncidentId(*id)).map_or(i64::MIN, |i| i.last.0);
+            now.0.saturating_sub(last) > QUIET_NS
+        };
+        let over: Vec<u64> = self.incidents.keys().copied().filter(quiet).collect();
+        for id in over {
+            self.close(IncidentId(id), now);
+        }
+    }
+
+    /// The stream ended: every incident is over.
+    pub(crate) fn finish(&mut self) {
+        let all: Vec<u64> = self.incidents.keys().copied().collect();
+        for id in all {
+            let last = self.incidents.get(&id).map_or(Timestamp(0), |s| s.note.last);
+            let last = self.scorer.incident(IncidentId(id)).map_or(last, |i| i.last);
+            self.close(IncidentId(id), last);
+        }
+    }
+
+    /// The statements that became due, in their order.
+    pub(crate) fn take(&mut self) -> Vec<Box<IncidentNote<'static>>> {
+        std::mem::take(&mut self.due)
+    }
+
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+}
+
+/// The higher of what was said of a flow before and what this look says; an alert stays one.
+fn higher(before: Score, f: &Features, scored: &Scored) -> Score {
+    let mut score = before;
+    if scored.score > before.value || (scored.alert && !before.alert) {
+        score.value = before.value.max(scored.score);
+        score.reasons = Reasons::default();
+        for reason in scored.reasons.iter().flatten() {
+            score.reasons.insert(reason.word());
+        }
+    }
+    if scored.alert && !before.alert {
+        score.alert = true;
+        score.alerted = Some(f.last);
+        score.incident = scored.incident.map(|id| id.0);
+    }
+    score
+}
