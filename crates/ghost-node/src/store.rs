@@ -3,6 +3,7 @@
 //! Reading takes no lock: an import or a daemon may write meanwhile. What it has logged but not yet
 //! indexed is indexed here, in memory, for the time of the question.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use ghost_embed::ModelError;
@@ -20,6 +21,9 @@ use crate::as_of::{AsOf, Seen};
 use crate::ask::{Asking, Encoder};
 use crate::follow::{self, Source};
 use crate::limits::TAIL_LINES_MAX;
+use crate::replicas::LogPart;
+use crate::replicas::joint::{self, Joint, Own};
+use crate::replicas::logs::{Chosen, HeldLogs};
 use crate::{DataDir, Models};
 
 /// Why what is remembered can't be asked.
@@ -34,6 +38,9 @@ pub enum StoreError {
     /// There is no such block, or it can't be read.
     #[error(transparent)]
     Block(crate::blocks::BlockError),
+    /// No log of this name is held here.
+    #[error("there is no log {name:?} here; there are: {known}")]
+    NoSuchLog { name: String, known: String },
     /// The words must be conditions here.
     #[error("{0:?} is not a filter: flows are listed by key:value; ask in words with `query`")]
     NotAFilter(String),
@@ -48,8 +55,27 @@ pub struct Store {
     now: Zoned,
     /// What the reader of an answer must know of the index itself.
     notes: Vec<String>,
-    encoder: Encoder,
+    encoder: RefCell<Encoder>,
     as_of: Option<AsOf>,
+    /// Logs of others that are held beside it, where they are asked as well.
+    held: Option<(HeldLogs, Chosen)>,
+}
+
+/// An answer of opened data.
+#[derive(Debug)]
+pub struct Found {
+    pub answer: Answer,
+    /// Which logs were searched, where there is more than the own.
+    pub logs: Vec<LogPart>,
+    chosen: Option<Chosen>,
+}
+
+impl Found {
+    /// Whose log hit number `at` is of, where there is more than one.
+    #[must_use]
+    pub fn from(&self, at: usize) -> Option<&str> {
+        joint::from(self.chosen.as_ref()?, self.answer.hits.get(at)?.position)
+    }
 }
 
 impl std::fmt::Debug for Store {
@@ -71,6 +97,8 @@ pub struct Limits {
     pub tags: Option<Tags>,
     /// Up to this line, and no further.
     pub as_of: Option<Seq>,
+    /// Logs to ask, of those that are held here: `own`, hosts, or how ids begin; none for all.
+    pub logs: Vec<String>,
     /// Of hits that say the same again only the best, with their number.
     pub grouped: bool,
     /// Every hit with what its score is the sum of.
@@ -144,9 +172,21 @@ impl Store {
             tags: Tags::new(tags.tags.clone()),
             now,
             notes,
-            encoder: Encoder::of(models),
+            encoder: RefCell::new(Encoder::of(models)),
             as_of: None,
+            held: None,
         })
+    }
+
+    /// From here on the logs of others that are held under `data` are asked as well.
+    ///
+    /// # Errors
+    /// None: what can't be read is told in the answers.
+    pub fn with_held(&mut self, data: &DataDir) -> Result<(), StoreError> {
+        let logs = HeldLogs::new(data, false);
+        let all = logs.choose(&[])?;
+        self.held = Some((logs, all));
+        Ok(())
     }
 
     /// From here on questions are asked as of block `name` (or number) of `data`: lines up to its
@@ -167,38 +207,65 @@ impl Store {
     }
 
     /// Answers plain words.
-    pub fn query(&mut self, words: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let limits = self.limited(limits);
-        let asking = Asking::new(&self.now, &self.tags, &limits);
-        let parts = Parts::of(&self.index, self.tail.as_ref(), self.as_of.as_ref());
-        let answer = asking.query(words, &parts.sources(), &mut self.encoder)?;
-        Ok(self.noted(answer))
+    pub fn query(&mut self, words: &str, limits: &Limits) -> Result<Found, StoreError> {
+        self.ask(limits, None, |asking, sources, _| {
+            asking.query(words, sources, &mut self.encoder.borrow_mut())
+        })
     }
 
     /// Lists what meets the conditions, oldest first.
-    pub fn flows(&self, filters: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let limits = self.limited(limits);
-        let asking = Asking::new(&self.now, &self.tags, &limits);
-        let parts = Parts::of(&self.index, self.tail.as_ref(), self.as_of.as_ref());
-        Ok(self.noted(asking.flows(filters, &parts.sources())?))
+    pub fn flows(&self, filters: &str, limits: &Limits) -> Result<Found, StoreError> {
+        self.ask(limits, None, |asking, sources, _| asking.flows(filters, sources))
     }
 
     /// Finds what is like one event.
-    pub fn similar(&self, to: &str, limits: &Limits) -> Result<Answer, StoreError> {
-        let limits = self.limited(limits);
-        let asking = Asking::new(&self.now, &self.tags, &limits);
-        let parts = Parts::of(&self.index, self.tail.as_ref(), self.as_of.as_ref());
-        let mut line = |at| self.read(at).ok();
-        Ok(self.noted(asking.similar(to, &parts.sources(), &mut line)?))
+    pub fn similar(&self, to: &str, limits: &Limits) -> Result<Found, StoreError> {
+        self.ask(limits, joint::number_of(to), |asking, sources, line| {
+            asking.similar(to, sources, line)
+        })
     }
 
-    fn noted(&self, mut answer: Answer) -> Answer {
-        answer.notes.extend(self.notes.iter().cloned());
-        answer
+    /// Asks the logs that the limits name; `number` is that of a line that is asked about.
+    fn ask(
+        &self,
+        limits: &Limits,
+        number: Option<Seq>,
+        ask: impl FnOnce(&Asking<'_>, &Sources<'_>, ReadLine<'_>) -> Result<Answer, StoreError>,
+    ) -> Result<Found, StoreError> {
+        let limits = self.limited(limits);
+        let asking = Asking::new(&self.now, &self.tags, &limits);
+        // A moment of the own log is no moment of another's.
+        let held = self.held.as_ref().filter(|_| limits.as_of.is_none());
+        let chosen = held.map(|(logs, _)| logs.choose(&limits.logs)).transpose()?;
+        let parts = Parts::of(&self.index, self.tail.as_ref(), self.as_of.as_ref());
+        let sources = parts.sources();
+        let (others, told) = match (held, &chosen) {
+            (Some((logs, _)), Some(chosen)) => logs.hold(chosen),
+            _ => (Vec::new(), Vec::new()),
+        };
+        let own = Own {
+            index: sources.index,
+            tail: sources.tail,
+            newest: self.reader.last_seq()?.unwrap_or(0),
+        };
+        let own = chosen.as_ref().is_none_or(|chosen| chosen.own).then_some(own);
+        let joint = Joint::new(own, &others);
+        let mut line = |at| self.read(at).ok();
+        let mut answer = joint.ask(number, |sources| ask(&asking, sources, &mut line))?;
+        let logs = joint.told(&answer);
+        drop(others);
+        answer.notes.extend(told);
+        if own.is_some() {
+            answer.notes.extend(self.notes.iter().cloned());
+        }
+        Ok(Found { answer, logs, chosen })
     }
 
     /// The logged line at a place that a hit named.
     pub fn read(&self, at: ghost_index::Position) -> Result<Vec<u8>, LogError> {
+        if let Some(line) = self.held.as_ref().and_then(|(_, all)| joint::line(all, at)) {
+            return line;
+        }
         let whole = self.as_of.as_ref().and_then(|as_of| as_of.whole.as_ref());
         follow::read(whole.map_or(&self.reader, |(_, reader)| reader), at)
     }
@@ -220,6 +287,9 @@ impl Store {
         Ok(self.index.content_digest()?.to_string())
     }
 }
+
+/// Reads the line at a place that a hit named.
+type ReadLine<'a> = &'a mut dyn FnMut(ghost_index::Position) -> Option<Vec<u8>>;
 
 /// What one question searches.
 enum Parts<'a> {

@@ -135,6 +135,8 @@ fn flows(filter: &str) -> Question {
         tags: None,
         grouped: false,
         explained: false,
+        logs: Vec::new(),
+        replicas: Vec::new(),
     }
 }
 
@@ -161,7 +163,7 @@ fn an_import_over_the_socket_is_that_of_the_program_and_known_ones_are_refused()
     // The very lines of the log, and what a reader of the files gets.
     let now = "2026-11-20T10:00:00Z[UTC]".parse().unwrap();
     let store = Store::open(&house.data(), &Tags::default(), Models::default(), now).unwrap();
-    let answer = store.flows("app:ssh", &crate::store::Limits::default()).unwrap();
+    let answer = store.flows("app:ssh", &crate::store::Limits::default()).unwrap().answer;
     let lines: Vec<_> = answer.hits.iter().map(|h| store.read(h.position).unwrap()).collect();
     assert_eq!(hits.into_iter().map(|h| h.line).collect::<Vec<_>>(), lines);
     let standing = client.status().unwrap();

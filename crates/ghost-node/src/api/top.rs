@@ -233,6 +233,8 @@ pub(super) fn live(
         tags: None,
         grouped: false,
         explained: false,
+        logs: vec!["own".to_owned()],
+        replicas: Vec::new(),
     })?;
     let mut open = Vec::new();
     for at in 0..answers.answer().hits.len() {

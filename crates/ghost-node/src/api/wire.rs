@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::backend::{Question, Subject};
 use super::counted::{PartLine, TableHead};
 use crate::import::FileReport;
+use crate::replicas::LogPart;
 use crate::store::Answer;
 
 /// A question's body; what kind of question it is says the route.
@@ -40,6 +41,12 @@ pub(crate) struct Asked {
     /// Every hit with the parts of its score.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) explained: bool,
+    /// Held logs to ask.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) logs: Vec<String>,
+    /// Replicas to ask.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replicas: Vec<String>,
 }
 
 impl Asked {
@@ -53,6 +60,8 @@ impl Asked {
             tags: self.tags,
             grouped: self.grouped,
             explained: self.explained,
+            logs: self.logs,
+            replicas: self.replicas,
         }
     }
 
@@ -72,6 +81,8 @@ impl Asked {
             tags: question.tags.clone(),
             grouped: question.grouped,
             explained: question.explained,
+            logs: question.logs.clone(),
+            replicas: question.replicas.clone(),
         };
         (route, asked)
     }
@@ -91,6 +102,9 @@ pub struct AnswerHead {
     /// Where it was asked to count: what was counted, and there are no hits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<TableHead>,
+    /// Which logs were searched, or which replicas asked, where there is more than the own log.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogPart>,
 }
 
 /// Where it was looked.
@@ -124,6 +138,7 @@ impl AnswerHead {
             notes: answer.notes.clone(),
             hits: answer.hits.len() as u64,
             table: answer.table.as_ref().map(TableHead::from),
+            logs: Vec::new(),
         }
     }
 }
@@ -139,6 +154,9 @@ pub(crate) struct HitLine<'a> {
     pub(crate) also: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<PartLine>,
+    /// Which of the head's logs it is from, where there is more than one.
+    #[serde(rename = "log", skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<&'a str>,
     /// The line of the log, byte for byte.
     pub(crate) event: &'a RawValue,
 }
@@ -159,6 +177,8 @@ pub(crate) struct ReadHit {
     pub(crate) why: Vec<String>,
     pub(crate) also: u64,
     pub(crate) parts: Vec<PartLine>,
+    #[serde(rename = "log")]
+    pub(crate) from: Option<String>,
     pub(crate) event: Option<Box<RawValue>>,
     pub(crate) end: bool,
     pub(crate) error: Option<String>,
@@ -310,6 +330,8 @@ mod tests {
             tags: Some(BTreeMap::from([("lab".to_owned(), vec!["10.0.0.0/8".to_owned()])])),
             grouped: true,
             explained: true,
+            logs: vec!["own".to_owned()],
+            replicas: vec!["all".to_owned()],
         };
         let (route, asked) = Asked::of(&question);
         assert_eq!(route, "/v1/flows");

@@ -17,11 +17,15 @@ use ghost_query::{Answer, Encode, Mode, Sources, Tags};
 use jiff::Zoned;
 
 use super::Inner;
+use super::indexer::Held;
 use super::open_flows::{Found, OpenIndex, Sieve, Wanted};
 use super::pipeline::Control;
 use super::writer::Command;
 use crate::ask::{Asking, Encoder};
 use crate::limits::{FLUSH_PATIENCE, OPEN_FLOWS_MAX, OPEN_PATIENCE};
+use crate::replicas::LogPart;
+use crate::replicas::joint::{self, Joint, Own};
+use crate::replicas::logs::Chosen;
 use crate::store::{Limits, StoreError};
 use crate::{DataDir, follow, store};
 
@@ -29,6 +33,9 @@ use crate::{DataDir, follow, store};
 #[derive(Debug)]
 pub struct Answered {
     pub answer: Answer,
+    /// Which logs were searched, where there is more than the own.
+    pub logs: Vec<LogPart>,
+    chosen: Chosen,
     open: Vec<Vec<u8>>,
     reader: LogReader,
 }
@@ -45,7 +52,16 @@ impl Answered {
         if let Some(line) = super::open_flows::line_of(&self.open, hit.position) {
             return Ok(line.to_vec());
         }
+        if let Some(line) = joint::line(&self.chosen, hit.position) {
+            return line;
+        }
         follow::read(&self.reader, hit.position)
+    }
+
+    /// Whose log hit number `at` is of, where there is more than one.
+    #[must_use]
+    pub fn from(&self, at: usize) -> Option<&str> {
+        joint::from(&self.chosen, self.answer.hits.get(at)?.position)
     }
 }
 
@@ -92,11 +108,15 @@ impl Inner {
         self.shared.asked_ns.set(self.clock.monotonic_ns().max(1));
         let (now, tags) = (self.now(), self.tags());
         let asking = Asking::new(&now, &tags, limits);
+        let chosen = self.held_logs.choose(&limits.logs)?;
         let sieve = Sieve::new(kind.conditions(&asking, asking.now, asking.tags)?);
         let logged_before = self.shared.log_head.get();
         let mut notes = Vec::new();
-        let found = self.open_flows(sieve, &mut notes);
-        self.flush();
+        let mut found = Found::default();
+        if chosen.own {
+            found = self.open_flows(sieve, &mut notes);
+            self.flush();
+        }
         let open = self.open_index(found, logged_before)?;
         if let Kind::Query(words) = kind {
             // Encoded, and kept, before the index is held.
@@ -106,31 +126,48 @@ impl Inner {
                 let _ = Encode::encode(&mut *encoder, &meaning);
             }
         }
-        let mut held = self.searched.hold()?;
-        notes.append(&mut held.notes);
+        let mut held = chosen.own.then(|| self.searched.hold()).transpose()?;
         let nothing = OracleIndex::new();
-        let together = Together::new(vec![held.tail(), &open.index]);
-        let tail: &dyn Index = &together;
-        let sources = Sources { index: held.index().unwrap_or(&nothing), tail: Some(tail) };
-        let mut answer = match kind {
+        let together = held.as_ref().map(|held| Together::new(vec![held.tail(), &open.index]));
+        let own = together.as_ref().map(|tail| Own {
+            index: held.as_ref().and_then(Held::index).unwrap_or(&nothing),
+            tail: Some(tail),
+            newest: self.shared.log_head.get(),
+        });
+        let (others, told) = self.held_logs.hold(&chosen);
+        let joint = Joint::new(own, &others);
+        let number = match kind {
+            Kind::Similar(to) => joint::number_of(to),
+            _ => None,
+        };
+        let mut answer = joint.ask(number, |sources| match kind {
             Kind::Query(words) => {
                 let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-                asking.query(words, &sources, &mut encoder)?
+                asking.query(words, sources, &mut encoder)
             }
-            Kind::Flows(filters) => asking.flows(filters, &sources)?,
+            Kind::Flows(filters) => asking.flows(filters, sources),
             Kind::Similar(to) => {
                 let mut line = |at: Position| {
                     let own = open.line(at).map(<[u8]>::to_vec);
-                    own.or_else(|| follow::read(self.searched.reader(), at).ok())
+                    own.or_else(|| joint.line(at))
+                        .or_else(|| follow::read(self.searched.reader(), at).ok())
                 };
-                asking.similar(to, &sources, &mut line)?
+                asking.similar(to, sources, &mut line)
             }
-        };
+        })?;
+        let logs = joint.told(&answer);
+        drop(others);
+        answer.notes.extend(told);
+        drop(together);
+        if let Some(held) = &mut held {
+            answer.notes.append(&mut held.notes);
+            answer.notes.extend(notes);
+            answer.notes.extend(store::lost(self.searched.reader())?);
+            answer.notes.extend(self.live_losses());
+        }
         drop(held);
-        answer.notes.extend(notes);
-        answer.notes.extend(store::lost(self.searched.reader())?);
-        answer.notes.extend(self.live_losses());
-        Ok(Answered { answer, open: open.into_lines(), reader: LogReader::open(self.data.root()) })
+        let reader = LogReader::open(self.data.root());
+        Ok(Answered { answer, logs, chosen, open: open.into_lines(), reader })
     }
 
     /// Open flows that the sieve lets through, as far as they can be had in time.

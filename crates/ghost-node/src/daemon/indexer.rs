@@ -76,11 +76,31 @@ impl Held<'_> {
 
 impl Searched {
     pub(crate) fn new(data: &DataDir) -> Searched {
+        Searched::of(LogReader::open(data.root()))
+    }
+
+    /// The log that `reader` reads.
+    pub(crate) fn of(reader: LogReader) -> Searched {
         Searched {
             index: Mutex::new(None),
             tail: Mutex::default(),
             waiting: AtomicU32::new(0),
-            reader: LogReader::open(data.root()),
+            reader,
+        }
+    }
+
+    /// The index itself, for who feeds it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<EmbeddedIndex>> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a question that waits have the lock: it would else be ours again before it woke up.
+    pub(crate) fn give_way(&self) {
+        for _ in 0..50 {
+            if self.waiting.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
         }
     }
 
@@ -232,7 +252,7 @@ impl Indexer {
                 self.commit(&mut at, last)?;
             }
             if more {
-                self.give_way();
+                self.searched.give_way();
                 continue;
             }
             if stopping {
@@ -300,15 +320,5 @@ impl Indexer {
         told.shapes_refined = status.shapes_refined;
         told.partitions = status.partitions.into();
         told.damaged = status.damaged;
-    }
-
-    /// Lets a question that waits have the lock: it would else be ours again before it woke up.
-    fn give_way(&self) {
-        for _ in 0..50 {
-            if self.searched.waiting.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
     }
 }
