@@ -15,12 +15,18 @@ mod explain;
 mod filter;
 mod lexicon;
 pub mod limits;
+mod rows;
 mod similar;
+mod similar_element;
+mod similar_host;
+mod similar_window;
+mod space;
 mod table;
 mod tags;
 mod time;
 mod understand;
 mod units;
+mod window;
 mod words;
 
 pub use aggregate::{AMOUNTS, Aggregate, Amount, COUNTING, DIMENSIONS, Dimension};

@@ -33,4 +33,16 @@ pub const GROUPS_MAX: usize = 1_000_000;
 /// Values of one filter.
 pub const VALUES_MAX: usize = 256;
 
+/// Windows of a grid that are told apart: two months of minutes with something in each.
+pub const WINDOWS_MAX: usize = 100_000;
+
+/// Shapes of windows, of hosts and of elements that are counted apart: about 32 bytes each.
+pub const SIMILAR_CELLS_MAX: usize = 2_000_000;
+
+/// Hosts that are compared with one.
+pub const HOSTS_MAX: usize = 200_000;
+
+/// Elements that are compared with one.
+pub const ELEMENTS_MAX: usize = 10_000;
+
 const _: () = assert!(PREFERENCES_MAX + 4 <= ghost_index::limits::SHOULD_MAX);

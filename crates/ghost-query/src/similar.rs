@@ -1,4 +1,7 @@
-//! Events like one event: of the nearest shapes, and of the same application, behaviours and ports.
+//! What is like one thing: an event, a host, a stretch of time, an element.
+//!
+//! Events like an event are of the nearest shapes, and of the same application, behaviours and
+//! ports. The others are compared as means of shapes, and answered by a table.
 
 use ghost_event::line::View;
 use ghost_event::{Seq, ShapeId};
@@ -7,24 +10,51 @@ use ghost_index::{Index, Position};
 use crate::answer::{Answer, Ask, Sources, search};
 use crate::error::QueryError;
 use crate::filter::{Key, Mode, Part};
+use crate::similar_element::similar_element;
+use crate::similar_host::similar_host;
+use crate::similar_window::similar_window;
 use crate::understand::Understanding;
+use crate::window::Window;
 
-/// The event to start from.
+/// What to start from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Like {
     Seq(Seq),
     CommunityId(String),
+    /// An address or a name.
+    Host(String),
+    /// `FROM..TO`, `around TIME window LENGTH`, `yesterday 14:00-15:00`.
+    Window(String),
+    /// `interface:eth0`.
+    Element(String),
 }
 
 impl Like {
-    /// A sequence number, or else a Community ID.
+    /// A sequence number, a Community ID (`1:…`), a host (`host:…`, or an address), an element
+    /// (`element:…`), or else a stretch of time.
     #[must_use]
     pub fn parse(text: &str) -> Like {
-        text.parse().map_or_else(|_| Like::CommunityId(text.to_owned()), Like::Seq)
+        let text = text.trim();
+        if let Ok(seq) = text.parse() {
+            return Like::Seq(seq);
+        }
+        if let Some(host) = text.strip_prefix("host:") {
+            return Like::Host(host.to_owned());
+        }
+        if let Some(id) = text.strip_prefix("element:") {
+            return Like::Element(id.to_owned());
+        }
+        if text.parse::<std::net::IpAddr>().is_ok() {
+            return Like::Host(text.to_owned());
+        }
+        if text.starts_with("1:") && !text.contains("..") && !text.contains(' ') {
+            return Like::CommunityId(text.to_owned());
+        }
+        Like::Window(text.to_owned())
     }
 }
 
-/// What is like the event; `line` reads a line of the log by its position.
+/// What is like it; `line` reads a line of the log by its position.
 ///
 /// # Errors
 /// There is no such event, or the index refuses.
@@ -37,10 +67,13 @@ pub fn similar(
     let (key, value) = match like {
         Like::Seq(seq) => (Key::Seq, seq.to_string()),
         Like::CommunityId(id) => (Key::CommunityId, id.clone()),
+        Like::Host(host) => return similar_host(host, ask, sources),
+        Like::Window(text) => return similar_window(Window::read(text, ask.now)?, ask, sources),
+        Like::Element(id) => return similar_element(id, ask, sources),
     };
     let missing = || QueryError::NoEvent(value.clone());
     let one =
-        Understanding { parts: vec![Part::must(key, [value.clone()])], ..Understanding::default() };
+        Understanding { parts: vec![Part::must(key.clone(), [value.clone()])], ..Understanding::default() };
     let find = Ask { limit: 1, also: Vec::new(), ..ask.clone() };
     let found = search(one, &find, sources, None)?;
     let start = found.hits.first().ok_or_else(missing)?;
@@ -52,11 +85,7 @@ pub fn similar(
     {
         parts = features(&view);
     }
-    let not_itself = match like {
-        Like::Seq(seq) => Part::of(Mode::MustNot, Key::Seq, [seq.to_string()]),
-        Like::CommunityId(id) => Part::of(Mode::MustNot, Key::CommunityId, [id.clone()]),
-    };
-    parts.push(not_itself);
+    parts.push(Part::of(Mode::MustNot, key, [value]));
     parts.extend(ask.also.iter().cloned());
     parts.push(Part::of(Mode::Prefer, Key::Shape, [format!("{:016x}", shape.0)]));
     search(Understanding { parts, ..Understanding::default() }, ask, sources, vector.as_ref())
