@@ -43,6 +43,11 @@ impl Btrfs {
         }))
     }
 
+    /// The data folder.
+    pub(crate) fn root(&self) -> &Tree {
+        &self.root
+    }
+
     fn blocks(&self) -> Result<Tree, BlockError> {
         self.root.make(BLOCKS).map_err(BlockError::io("open", &self.data.join(BLOCKS)))
     }

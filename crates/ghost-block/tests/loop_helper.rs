@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use block::{House, OPTIONS, check_block};
-use ghost_block::helper::{RemoteVolume, serve};
+use ghost_block::helper::{ReceivesNothing, RemoteVolume, serve};
 use ghost_block::{
     BlockError, BlockName, Made, Sealer, SendOptions, Volume, VolumeKind, make_subvolumes,
     open_volume,
@@ -85,7 +85,7 @@ fn volume() -> (LoopFs, std::path::PathBuf) {
 #[test]
 fn the_helper_itself() {
     if let Some(data) = data() {
-        serve(stdin(), &data).unwrap();
+        serve(stdin(), &data, &ReceivesNothing).unwrap();
     }
 }
 
@@ -173,7 +173,7 @@ fn loop_a_helper_that_goes_is_gone_without() {
     let (theirs, ours) = pair();
     let serving = {
         let data = data.clone();
-        std::thread::spawn(move || serve(theirs, &data))
+        std::thread::spawn(move || serve(theirs, &data, &ReceivesNothing))
     };
     let mut remote = RemoteVolume::connect(ours.try_clone().unwrap(), &data).unwrap();
     let name = |number| BlockName { number, root: [7; 6] };
@@ -204,7 +204,7 @@ fn loop_what_is_no_request_is_refused_and_the_next_one_served() {
     let (theirs, ours) = pair();
     let serving = {
         let data = data.clone();
-        std::thread::spawn(move || serve(theirs, &data))
+        std::thread::spawn(move || serve(theirs, &data, &ReceivesNothing))
     };
     let mut answer = [0; 1024];
     for bytes in [&b"x"[..], &[0; 48], &[0xff; 4096], b"../../../etc/passwd"] {

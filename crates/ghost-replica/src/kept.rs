@@ -33,6 +33,8 @@ pub(crate) struct KeptBlock {
     /// None where it is a plain folder.
     pub(crate) seal: Option<Seal>,
     pub(crate) verified_ns: i64,
+    /// The oldest line that the log says is kept.
+    pub(crate) retired: u64,
 }
 
 impl KeptBlock {
@@ -83,6 +85,7 @@ struct WrittenBlock {
     frontier: Vec<String>,
     seal: Option<Seal>,
     verified_ns: i64,
+    retired: u64,
 }
 
 const VERSION: u32 = 1;
@@ -129,6 +132,7 @@ impl Kept {
                     frontier: b.known.tree.frontier().iter().map(hex).collect(),
                     seal: b.seal,
                     verified_ns: b.verified_ns,
+                    retired: b.retired,
                 })
                 .collect(),
         };
@@ -168,7 +172,8 @@ impl Kept {
             let tree = tree.ok_or("a block's frontier is not of its root")?;
             let place = Place { size: b.size, leaf: digest(&b.leaf)? };
             let known = Known { number: b.number, place, root, epoch: b.epoch, tree };
-            Ok::<_, String>(KeptBlock { known, seal: b.seal, verified_ns: b.verified_ns })
+            let (seal, verified_ns, retired) = (b.seal, b.verified_ns, b.retired);
+            Ok::<_, String>(KeptBlock { known, seal, verified_ns, retired })
         };
         let blocks = read.blocks.into_iter().map(block).collect::<Result<Vec<_>, String>>()?;
         let rising = blocks.is_sorted_by(|a, b| {

@@ -33,3 +33,5 @@ pub use holding::{Holding, Holdings, ReplicaHost, Settings};
 pub use reader::Reader;
 pub use receive::{LinesOnly, ReceiveError, ReceiveStream};
 pub use serve::{Ended, serve};
+
+pub use ghost_ship::wire::{Form, LogId};

@@ -1,6 +1,7 @@
 //! What engine and helper say to each other: fixed bytes, each message one packet.
 //!
-//! A request is 48 bytes: magic, version, verb, flags, and two names of 16. An answer is 56 bytes
+//! A request is 48 bytes: magic, version, verb, flags, and two names of 16; of a log that is held for
+//! another host, the first of them is the log's. An answer is 56 bytes
 //! and at most [`TEXT_MAX`] of text. Everything is in the machine's own order, since both ends are
 //! on one machine. Whatever does not fit is refused by [`Request::parse`] and [`Answer::parse`],
 //! which read any bytes at all.
@@ -67,6 +68,43 @@ pub(super) enum Request {
         parent: Option<BlockName>,
         options: SendOptions,
     },
+    /// From the descriptor that comes with it, as `incoming-<number>` of that log.
+    Receive {
+        log: [u8; 16],
+        number: u64,
+    },
+    /// Of a log that is held here.
+    DeleteReceived {
+        log: [u8; 16],
+        name: ReceivedName,
+    },
+}
+
+/// An entry of the blocks' folder of a log that is held here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReceivedName {
+    Incoming(u64),
+    Block(BlockName),
+}
+
+/// How the name of a block begins that is being received.
+pub(super) const INCOMING: &str = "incoming-";
+
+impl ReceivedName {
+    pub(super) fn parse(name: &str) -> Option<ReceivedName> {
+        let Some(number) = name.strip_prefix(INCOMING) else {
+            return BlockName::parse(name).map(ReceivedName::Block);
+        };
+        let plain = number.bytes().all(|c| c.is_ascii_digit()) && !number.starts_with('0');
+        plain.then(|| number.parse().ok()).flatten().map(ReceivedName::Incoming)
+    }
+
+    pub(super) fn text(self) -> String {
+        match self {
+            ReceivedName::Incoming(number) => format!("{INCOMING}{number}"),
+            ReceivedName::Block(name) => name.to_string(),
+        }
+    }
 }
 
 /// Why a request could not be read.
@@ -81,6 +119,7 @@ pub(super) enum Unreadable {
 
 const COMPRESSED: u32 = 1;
 const HAS_PARENT: u32 = 2;
+const IS_BLOCK: u32 = 4;
 
 fn word(bytes: &[u8], at: usize) -> u32 {
     let mut word = [0; 4];
@@ -139,6 +178,21 @@ fn block(bytes: &[u8], at: usize) -> Result<BlockName, Unreadable> {
     }
 }
 
+fn id(bytes: &[u8], at: usize) -> [u8; 16] {
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(bytes.iter().skip(at)) {
+        *to = *from;
+    }
+    id
+}
+
+fn number(bytes: &[u8], at: usize) -> Result<u64, Unreadable> {
+    match long(bytes, at) {
+        0 => Err(Unreadable::Name),
+        number => Ok(number),
+    }
+}
+
 impl Request {
     pub(super) fn bytes(self) -> [u8; REQUEST_BYTES] {
         let mut bytes = [0; REQUEST_BYTES];
@@ -159,6 +213,22 @@ impl Request {
                 }
                 flags |= if options.compressed { COMPRESSED } else { 0 };
                 5
+            }
+            Self::Receive { log, number } => {
+                write(&mut bytes, 16, &log);
+                write(&mut bytes, 32, &number.to_ne_bytes());
+                6
+            }
+            Self::DeleteReceived { log, name } => {
+                write(&mut bytes, 16, &log);
+                match name {
+                    ReceivedName::Incoming(number) => write(&mut bytes, 32, &number.to_ne_bytes()),
+                    ReceivedName::Block(block) => {
+                        flags |= IS_BLOCK;
+                        write_name(&mut bytes, 32, EntryName { mark: Mark::Block, block });
+                    }
+                }
+                7
             }
         };
         for (at, value) in [(0, MAGIC), (4, VERSION.into()), (8, verb), (12, flags)] {
@@ -192,6 +262,14 @@ impl Request {
                 name: block(bytes, 16)?,
                 parent: if flags & HAS_PARENT == 0 { None } else { Some(block(bytes, 32)?) },
                 options: SendOptions { compressed: flags & COMPRESSED != 0 },
+            },
+            6 => Self::Receive { log: id(bytes, 16), number: number(bytes, 32)? },
+            7 => Self::DeleteReceived {
+                log: id(bytes, 16),
+                name: match flags & IS_BLOCK {
+                    0 => ReceivedName::Incoming(number(bytes, 32)?),
+                    _ => ReceivedName::Block(block(bytes, 32)?),
+                },
             },
             _ => return Err(Unreadable::Verb),
         };
@@ -339,6 +417,9 @@ mod tests {
             Request::Delete(entry(format!("{LEAVING}{}", name(u64::MAX)))),
             Request::Send { name: name(9), parent: None, options: options(false) },
             Request::Send { name: name(9), parent: Some(name(8)), options: options(true) },
+            Request::Receive { log: [7; 16], number: 9 },
+            Request::DeleteReceived { log: [0; 16], name: ReceivedName::Incoming(u64::MAX) },
+            Request::DeleteReceived { log: [255; 16], name: ReceivedName::Block(name(3)) },
         ] {
             assert_eq!(Request::parse(&request.bytes()), Ok(request));
             if let Request::Delete(name) = request {
@@ -396,6 +477,9 @@ mod tests {
                     assert_eq!(request.bytes().as_slice(), bytes.as_slice());
                     if let Request::Delete(name) = request {
                         assert!(!name.text().contains('/'));
+                    }
+                    if let Request::DeleteReceived { name, .. } = request {
+                        assert_eq!(ReceivedName::parse(&name.text()), Some(name));
                     }
                 }
             }

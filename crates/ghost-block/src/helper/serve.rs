@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::message::{Answer, Request, Unreadable, VERSION};
-use super::socket;
+use super::{Receives, received, socket};
 use crate::btrfs::Btrfs;
 use crate::{BlockError, Volume};
 
@@ -13,8 +13,9 @@ use crate::{BlockError, Volume};
 /// opened once, before anything is read; its log must be a btrfs subvolume. Needs CAP_SYS_ADMIN, and
 /// to be the user that the folder belongs to.
 ///
-/// A block that is sent holds the connection until its end: whoever sends takes one of its own.
-pub fn serve(socket: OwnedFd, data: &Path) -> Result<(), BlockError> {
+/// A block that is sent or received holds the connection until its end: whoever does takes one of its
+/// own. `receives` turns a stream into a subvolume.
+pub fn serve(socket: OwnedFd, data: &Path, receives: &dyn Receives) -> Result<(), BlockError> {
     let mut volume =
         Btrfs::open(data)?.ok_or(BlockError::TakesBtrfs { what: "the block helper" })?;
     loop {
@@ -22,7 +23,7 @@ pub fn serve(socket: OwnedFd, data: &Path) -> Result<(), BlockError> {
             socket::receive(&socket).map_err(BlockError::io("read what is asked of", data))?;
         let Some((bytes, descriptor)) = received else { return Ok(()) };
         let answer = match Request::parse(&bytes) {
-            Ok(request) => answer(&mut volume, request, descriptor),
+            Ok(request) => answer(&mut volume, data, receives, request, descriptor),
             Err(Unreadable::Version(theirs)) => {
                 Err(BlockError::OtherVersion { ours: VERSION, theirs })
             }
@@ -40,6 +41,8 @@ pub fn serve(socket: OwnedFd, data: &Path) -> Result<(), BlockError> {
 
 fn answer(
     volume: &mut Btrfs,
+    data: &Path,
+    receives: &dyn Receives,
     request: Request,
     descriptor: Option<OwnedFd>,
 ) -> Result<Answer, BlockError> {
@@ -48,6 +51,14 @@ fn answer(
         Request::Delete(name) => volume.delete(&name.text()).map(|()| Answer::Done),
         Request::Deleting => volume.deleting().map(Answer::Deleting),
         Request::Usage => volume.usage().map(Answer::Usage),
+        Request::Receive { log, number } => {
+            let stream = descriptor.ok_or(BlockError::Malformed { what: "nothing to receive" })?;
+            received::receive(volume.root(), data, log, number, stream, receives)
+                .map(|()| Answer::Done)
+        }
+        Request::DeleteReceived { log, name } => {
+            received::delete(volume.root(), data, log, name).map(|()| Answer::Done)
+        }
         Request::Send { name, parent, options } => {
             let out = descriptor.ok_or(BlockError::Malformed { what: "nowhere to send to" })?;
             volume.send(&name, parent.as_ref(), out.as_fd(), options).map(|()| Answer::Done)

@@ -63,7 +63,7 @@ impl Folder {
             active: None,
             sealed: Vec::new(),
             rest: Vec::new(),
-            retired: 0,
+            retired: parent.map_or(0, |parent| parent.block.retired),
         };
         if let Some(parent) = parent {
             folder.fill(&parent.path)?;
@@ -152,8 +152,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Makes it durable, with what it says of itself.
-    pub(super) fn finish(mut self, begin: &BlockBegin, log: LogId, now_ns: i64) -> io::Result<()> {
+    /// Makes it durable, with what it says of itself. The oldest line that the log says is kept.
+    pub(super) fn finish(mut self, begin: &BlockBegin, log: LogId, now_ns: i64) -> io::Result<Seq> {
         if let Some(active) = &mut self.active {
             active.write()?;
             settle(&active.file)?;
@@ -198,7 +198,7 @@ impl Folder {
             fs::set_permissions(&folder, fs::Permissions::from_mode(0o550))?;
             File::open(&folder)?.sync_all()?;
         }
-        Ok(())
+        Ok(self.retired)
     }
 }
 

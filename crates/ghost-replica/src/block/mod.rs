@@ -17,8 +17,8 @@ use ghost_ship::accept::{Begun, BlockCheck};
 use ghost_ship::wire::{BlockBegin, Code, Form, Kind, Refusal, Start};
 use ghost_world::RealDisk;
 
-use crate::holding::{Edited, Holding, State, delete, incoming_of, room};
-use crate::kept::{KeptBlock, Seal};
+use crate::holding::{Edited, Holding, State, Verified, delete, incoming_of, room};
+use crate::kept::KeptBlock;
 use lines::Folder;
 use stream::Stream;
 
@@ -142,14 +142,14 @@ impl Incoming {
         now_ns: i64,
     ) -> Result<KeptNow, Refusal> {
         self.check.ended(number, bytes)?;
-        let seal: Option<Seal> = match self.sink {
+        let found = match self.sink {
             Sink::Lines(folder) => {
-                folder
+                let retired = folder
                     .finish(self.check.begin(), holding.dir().log_id(), now_ns)
                     .map_err(|e| lines::cannot(&e).about(Kind::BlockEnd))?;
-                None
+                Verified { seal: None, retired }
             }
-            Sink::Stream(stream) => Some(stream.finish(&mut self.check)?),
+            Sink::Stream(stream) => stream.finish(&mut self.check)?,
         };
         let begin = self.check.begin();
         let (number, size, root) = (begin.number, begin.size, begin.root);
@@ -161,7 +161,7 @@ impl Incoming {
         };
         let (check, path) = (self.check, self.path);
         holding.with(now_ns, |state: &mut State| {
-            let cosignature = state.keep_block(check, &path, seal, block_leaf, now_ns)?;
+            let cosignature = state.keep_block(check, &path, found, block_leaf, now_ns)?;
             let gone = state.retire(holding.common()).unwrap_or_default();
             Ok(KeptNow { number, size, root, cosignature, gone })
         })

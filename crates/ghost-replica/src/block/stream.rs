@@ -13,8 +13,7 @@ use ghost_ship::wire::{BlockBegin, Code, Kind, LogId, Refusal};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Parent, verify};
-use crate::holding::{Holding, incoming_of};
-use crate::kept::Seal;
+use crate::holding::{Holding, Verified, incoming_of};
 use crate::stream::{Expected, Vetter};
 use crate::{ReceiveError, ReplicaHost};
 
@@ -94,10 +93,7 @@ impl Stream {
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         self.vetted.clear();
         if let Err(error) = self.vetter.push(bytes, &mut self.vetted) {
-            self.host.say(&format!(
-                "replica of {}: REFUSED a block's stream: {error}",
-                self.log
-            ));
+            self.host.say(&format!("replica of {}: REFUSED a block's stream: {error}", self.log));
             return Err(Refusal::new(Code::Altered, format!("the stream is refused: {error}"))
                 .about(Kind::BlockChunk));
         }
@@ -139,7 +135,7 @@ impl Stream {
     }
 
     /// The stream is all here: what was received is checked, and made durable.
-    pub(super) fn finish(mut self, check: &mut BlockCheck) -> Result<Seal, Refusal> {
+    pub(super) fn finish(mut self, check: &mut BlockCheck) -> Result<Verified, Refusal> {
         let about = Kind::BlockEnd;
         if !self.vetter.is_ended() {
             let words = "the stream has no end";
@@ -163,12 +159,13 @@ impl Stream {
             let synced = syncing.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
             (synced, verified)
         });
-        let seal = verified.map_err(|wrong| {
+        let found = verified.map_err(|wrong| {
             self.host.say(&format!("replica of {log}: {}", wrong.words.escape_debug()));
             wrong.about(about)
         })?;
         synced.map_err(|e| super::lines::cannot(&e).about(about))?;
-        Ok(seal)
+        // What it is known by is told when all of it is written: until then the kernel still counts.
+        verify::sealed(path, sender, found).map_err(|refusal| refusal.about(about))
     }
 
     /// Nobody wants it any more.

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use ghost_block::{Manifest, subvolume};
+use ghost_block::{Manifest, Subvolume, subvolume};
 use ghost_event::Seq;
 use ghost_event::line::LINE_BYTES_MAX;
 use ghost_log::proof::checkpoint::SignedCheckpoint;
@@ -19,8 +19,7 @@ use ghost_ship::wire::{Code, LogId, Refusal, Start};
 use ghost_world::RealDisk;
 
 use super::{Parent, lines};
-use crate::holding::seal_of;
-use crate::kept::Seal;
+use crate::holding::{Verified, seal_of};
 use crate::limits::{NOTE_BYTES_MAX, READ_BYTES};
 use crate::reader::{first_line, segment_of};
 use crate::stream::Touched;
@@ -51,7 +50,7 @@ pub(super) fn received(
     sender: ([u8; 16], u64),
     touched: &Touched,
     check: &mut BlockCheck,
-) -> Result<Seal, Refusal> {
+) -> Result<Verified, Refusal> {
     let found = subvolume(path).map_err(unreadable(path))?;
     let found = found.ok_or_else(|| altered("what was received is no subvolume"))?;
     if !found.read_only || (found.received_uuid, found.sent) != sender {
@@ -74,9 +73,27 @@ pub(super) fn received(
         None => BTreeMap::new(),
     };
     let now = segments(path)?;
-    let retired = content(&before, &now, touched, check)?;
+    let known = parent.map_or(0, |parent| parent.block.retired);
+    let retired = content(&before, &now, touched, check)?.max(known);
     gone(&before, &now, retired, check)?;
-    Ok(seal_of(&found))
+    Ok(Verified { seal: Some(seal_of(&found)), retired })
+}
+
+/// What it is known by from now on.
+pub(super) fn sealed(
+    path: &Path,
+    sender: ([u8; 16], u64),
+    verified: Verified,
+) -> Result<Verified, Refusal> {
+    let found = subvolume(path).map_err(unreadable(path))?;
+    let same = |found: &Subvolume| {
+        let before = verified.seal.map(|seal| seal.uuid);
+        found.read_only && (found.received_uuid, found.sent) == sender && Some(found.uuid) == before
+    };
+    match found.filter(same) {
+        Some(found) => Ok(Verified { seal: Some(seal_of(&found)), ..verified }),
+        None => Err(altered("it was changed while it was verified")),
+    }
 }
 
 /// Checkpoint and manifest in the block are those of the block.
@@ -256,7 +273,6 @@ fn gone(
     {
         return Err(altered(format!("its lines begin with {first}, and not after {size}")));
     }
-    let _ = retired;
     for first in before.keys() {
         if now.contains_key(first) {
             continue;

@@ -20,7 +20,7 @@ use ghost_world::Disk;
 use crate::limits::LOGS_MAX;
 use crate::{ReceiveStream, ReplicaDir, ReplicaError};
 
-pub(crate) use state::{Edited, State, delete, health, incoming_of, room, seal_of};
+pub(crate) use state::{Edited, State, Verified, delete, health, incoming_of, room, seal_of};
 
 /// What is asked of the program.
 pub trait ReplicaHost: Debug + Send + Sync {

@@ -34,6 +34,15 @@ const EDITED: &str = "edited-";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Edited;
 
+/// What was found of a block when it was verified.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verified {
+    /// None of a plain folder.
+    pub(crate) seal: Option<Seal>,
+    /// The oldest line that the log says is kept.
+    pub(crate) retired: u64,
+}
+
 /// One log.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -242,7 +251,7 @@ impl State {
         &mut self,
         check: BlockCheck,
         incoming: &Path,
-        seal: Option<Seal>,
+        found: Verified,
         block_leaf: impl FnOnce(u64) -> Option<Digest>,
         now_ns: i64,
     ) -> Result<Option<String>, Refusal> {
@@ -259,7 +268,8 @@ impl State {
             return Err(Refusal::new(Code::Later, words).about(about));
         };
         let mut kept = self.kept.clone();
-        kept.blocks.push(KeptBlock { known, seal, verified_ns: now_ns });
+        let Verified { seal, retired } = found;
+        kept.blocks.push(KeptBlock { known, seal, verified_ns: now_ns, retired });
         kept.witnessed = accepted.witnessed().cloned();
         kept.keys = accepted.keys().clone();
         let name =
@@ -336,7 +346,10 @@ pub(crate) fn seal_of(found: &Subvolume) -> Seal {
 fn is_as_verified(dir: &ReplicaDir, block: &KeptBlock) -> bool {
     let path = dir.blocks().join(block.name().to_string());
     match (block.seal, subvolume(&path)) {
-        (Some(seal), Ok(Some(found))) => found.read_only && seal_of(&found) == seal,
+        // Without what it was received from, no stream builds on it.
+        (Some(seal), Ok(Some(found))) => {
+            found.read_only && found.received_uuid != [0; 16] && seal_of(&found) == seal
+        }
         (None, Ok(None)) => true,
         _ => false,
     }

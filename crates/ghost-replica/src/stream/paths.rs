@@ -28,10 +28,8 @@ pub(super) fn allowed(bytes: &[u8]) -> Option<&str> {
         depth += 1;
     }
     let stem = first.strip_suffix(".new").unwrap_or(first);
-    let known = FILES.contains(&stem)
-        || FOLDERS.contains(&first)
-        || is_torn(first)
-        || is_orphan(first);
+    let known =
+        FILES.contains(&stem) || FOLDERS.contains(&first) || is_torn(first) || is_orphan(first);
     (known && (depth == 1 || FOLDERS.contains(&first) || is_orphan(first))).then_some(path)
 }
 
@@ -43,8 +41,10 @@ fn is_torn(name: &str) -> bool {
 
 /// What a sender calls a file until it has its name: `o<inode>-<generation>-<number>`.
 fn is_orphan(name: &str) -> bool {
-    let digits = |part: &str| (1..=20).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
-    let parts: Vec<&str> = name.strip_prefix('o').map_or(Vec::new(), |rest| rest.split('-').collect());
+    let digits =
+        |part: &str| (1..=20).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
+    let parts: Vec<&str> =
+        name.strip_prefix('o').map_or(Vec::new(), |rest| rest.split('-').collect());
     parts.len() == 3 && parts.into_iter().all(digits)
 }
 

@@ -281,11 +281,8 @@ impl Vetter {
         let transaction = self.transaction.to_le_bytes();
         let (parent_uuid, parent_transaction);
         let name = self.expected.name.as_bytes();
-        let mut attributes: Vec<(u16, &[u8])> = vec![
-            (attr::PATH, name),
-            (attr::UUID, &self.uuid),
-            (attr::CTRANSID, &transaction),
-        ];
+        let mut attributes: Vec<(u16, &[u8])> =
+            vec![(attr::PATH, name), (attr::UUID, &self.uuid), (attr::CTRANSID, &transaction)];
         if let Some((uuid, transaction)) = self.expected.parent {
             (parent_uuid, parent_transaction) = (uuid, transaction.to_le_bytes());
             attributes.push((attr::CLONE_UUID, &parent_uuid));
@@ -371,12 +368,7 @@ impl Vetter {
     }
 
     /// Bytes of a file that are written, whatever by.
-    fn write(
-        &mut self,
-        c: &Command<'_>,
-        path: &str,
-        length: u64,
-    ) -> Result<Passed, StreamError> {
+    fn write(&mut self, c: &Command<'_>, path: &str, length: u64) -> Result<Passed, StreamError> {
         let offset = c.u64(attr::FILE_OFFSET)?;
         let end = offset.checked_add(length).filter(|end| *end <= FILE_BYTES_MAX);
         self.bytes = self.bytes.saturating_add(length);
