@@ -35,9 +35,6 @@ pub enum Dimension {
     SrcRole,
     DstRole,
     Tunnel,
-    Country,
-    SrcCountry,
-    DstCountry,
     /// Any other fact by its path.
     Fact(String),
 }
@@ -66,9 +63,6 @@ pub const DIMENSIONS: &[(Dimension, &str, &[&str], &str)] = &[
     (Dimension::SrcRole, "srole", &["src_role"], "what the opener is"),
     (Dimension::DstRole, "drole", &["dst_role"], "what the other side is"),
     (Dimension::Tunnel, "tunnel", &[], "what it is encapsulated by"),
-    (Dimension::Country, "country", &[], "the country of either side"),
-    (Dimension::SrcCountry, "scountry", &["src_country"], "the opener's country"),
-    (Dimension::DstCountry, "dcountry", &["dst_country"], "the other side's country"),
 ];
 
 impl Dimension {
@@ -135,7 +129,7 @@ pub struct Aggregate {
     /// None of them: all together.
     pub by: Vec<Dimension>,
     pub of: Amount,
-    /// Length of a stretch of time, in seconds.
+    /// Length of a stretch of time, in seconds; 0 lets the answer choose one.
     pub every_s: Option<u64>,
     /// Rows, of the largest or of the least; 0 where nothing was said.
     pub rows: usize,
@@ -189,6 +183,7 @@ impl Aggregate {
                     bad(format!("one of {}", names.join(", ")))
                 })?;
             }
+            "per" if value.eq_ignore_ascii_case("auto") => aggregate.every_s = Some(0),
             "per" => {
                 let every = units::duration_us(value).or_else(|| {
                     units::unit_us(value).filter(|_| !value.is_empty()).map(units::whole)
@@ -219,6 +214,7 @@ impl fmt::Display for Aggregate {
         if let Some(seconds) = self.every_s {
             f.write_str(" per:")?;
             match seconds {
+                0 => f.write_str("auto"),
                 s if s.is_multiple_of(86_400) => write!(f, "{}d", s / 86_400),
                 s if s.is_multiple_of(3600) => write!(f, "{}h", s / 3600),
                 s if s.is_multiple_of(60) => write!(f, "{}m", s / 60),
@@ -245,6 +241,7 @@ mod tests {
             "by:tls.version sum:flows least:7",
             "sum:packets per:90s",
             "by:app sum:duration per:1d top:10",
+            "sum:bytes per:auto",
         ] {
             let mut read = None;
             for token in text.split(' ') {

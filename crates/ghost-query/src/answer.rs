@@ -14,8 +14,9 @@ use ghost_index::{
 use jiff::Zoned;
 
 use crate::error::QueryError;
-use crate::explain::ScorePart;
+use crate::explain::{self, Nearness, ScorePart, why};
 use crate::filter::{Key, Mode, Part, below_ip as below_ip_clause, no_flows};
+use crate::group;
 use crate::limits;
 use crate::table::Table;
 use crate::tags::Tags;
@@ -178,6 +179,12 @@ pub fn answer(
     if words.len() > limits::WORDS_BYTES_MAX {
         notes.push(format!("only the first {} bytes were read", limits::WORDS_BYTES_MAX));
     }
+    notes.extend(crate::anchor::resolve(&mut understanding, ask, sources)?);
+    if let Some(aggregate) = understanding.aggregate.take() {
+        let mut answer = crate::count::count(understanding, aggregate, ask, sources)?;
+        answer.notes.splice(0..0, notes);
+        return Ok(answer);
+    }
     let mut meant = None;
     if !understanding.meaning.is_empty() && ask.order == Order::Score {
         let m = encode.encode(&understanding.meaning);
@@ -200,9 +207,17 @@ pub fn answer(
 pub fn list(words: &str, ask: &Ask<'_>, sources: &Sources<'_>) -> Result<Answer, QueryError> {
     let mut understanding = understand(words, ask.now, ask.tags)?;
     understanding.parts.extend(ask.also.iter().cloned());
+    let notes = crate::anchor::resolve(&mut understanding, ask, sources)?;
+    if let Some(aggregate) = understanding.aggregate.take() {
+        let mut answer = crate::count::count(understanding, aggregate, ask, sources)?;
+        answer.notes.splice(0..0, notes);
+        return Ok(answer);
+    }
     let any_kind = understanding.parts.iter().any(|part| part.filter.key == Key::Event);
     let without = if any_kind { Vec::new() } else { vec![Clause::Not(Box::new(no_flows()))] };
-    run(understanding, ask, sources, None, without)
+    let mut answer = run(understanding, ask, sources, None, without)?;
+    answer.notes.splice(0..0, notes);
+    Ok(answer)
 }
 
 /// Answers what was understood; `meant` is the vector of its meaning.
@@ -236,6 +251,7 @@ fn run(
         filter,
         ..Request::default()
     };
+    let grouped = ask.grouped && request.order == Order::Score;
     let mut preferred: Vec<&Part> = Vec::new();
     for part in &understanding.parts {
         let clause = part.filter.clause(ask.tags)?;
@@ -266,33 +282,49 @@ fn run(
     }
     let all = [Some(sources.index), sources.tail];
     let all: Vec<&dyn Index> = all.into_iter().flatten().collect();
-    let cosines = meant.map(|v| shape_scores(&all, v, preferred.is_empty(), &mut request));
-    let mut response: Option<Response> = None;
-    for index in &all {
-        let found = index.search(&request)?;
-        response = Some(match response {
-            None => found,
-            Some(before) => before.join(found, &request),
-        });
+    let meant = meant.map(|v| shape_scores(&all, v, preferred.is_empty(), &mut request));
+    if grouped {
+        request.limit = limit.saturating_mul(group::FETCH_FACTOR).min(group::FETCH_MAX.max(limit));
     }
-    let response = response.unwrap_or_default();
+    let (response, hits) = loop {
+        let mut response = searched(&all, &request)?;
+        let full = response.hits.len() >= request.limit;
+        let mut found = std::mem::take(&mut response.hits);
+        if ranked {
+            without_link_records(&mut found, unasked);
+        }
+        let mut hits: Vec<Found> = cut(&found, &preferred, ask.order).copied().collect();
+        if !grouped {
+            break (response, hits);
+        }
+        // Nothing was cut off: more of it may come.
+        let more = full && hits.len() == found.len() && request.limit < group::FETCH_MAX;
+        hits = group::firsts(hits, limit);
+        if hits.len() >= limit || !more {
+            break (response, hits);
+        }
+        request.limit = request.limit.saturating_mul(group::FETCH_FACTOR).min(group::FETCH_MAX);
+    };
+    let sizes = if grouped { group::sizes(&hits, &request, &all)? } else { HashMap::new() };
     let mut notes: Vec<String> =
         response.damaged.iter().map(|d| format!("not searched: {d}")).collect();
     if response.matched == 0 && !request.filter.is_empty() {
         notes.push("nothing meets the conditions".to_owned());
     }
-    let mut found = response.hits;
-    if ranked {
-        without_link_records(&mut found, unasked);
-    }
-    let hits: Vec<&Found> = cut(&found, &preferred, ask.order).collect();
+    let hits: Vec<&Found> = hits.iter().collect();
     let tallies = tallies(&hits, &all)?;
     let explain = |hit: &Found| {
         let tally = hit.point().and_then(|point| tallies.get(&point).copied());
-        let mut why = why(hit, &preferred, cosines.as_deref(), &all);
+        let mut why = why(hit, &preferred, meant.as_ref(), &all);
         if let Some(tally) = tally {
             why.insert(0, format!("× {}", units::packets(tally.packets)));
         }
+        let alike = hit.alike();
+        let parts = if ask.explained {
+            explain::parts(hit, &request, &preferred, meant.as_ref())
+        } else {
+            Vec::new()
+        };
         Hit {
             seq: hit.seq,
             position: hit.at,
@@ -300,9 +332,9 @@ fn run(
             score: hit.score,
             tally,
             why,
-            parts: Vec::new(),
-            also: 0,
-            group_key: 0,
+            parts,
+            also: sizes.get(&alike).map_or(0, |size| size.saturating_sub(1)),
+            group_key: if grouped { group::key(&alike) } else { 0 },
         }
     };
     Ok(Answer {
@@ -320,6 +352,19 @@ fn run(
         table: None,
         understanding,
     })
+}
+
+/// What all of `all` answer to `request` together.
+fn searched(all: &[&dyn Index], request: &Request) -> Result<Response, QueryError> {
+    let mut response: Option<Response> = None;
+    for index in all {
+        let found = index.search(request)?;
+        response = Some(match response {
+            None => found,
+            Some(before) => before.join(found, request),
+        });
+    }
+    Ok(response.unwrap_or_default())
 }
 
 /// What the points among `hits` amount to, over all indexes.
@@ -385,14 +430,14 @@ fn shape_scores(
     meant: &Vector,
     alone: bool,
     request: &mut Request,
-) -> Vec<(ShapeId, f32)> {
+) -> Nearness {
     let mut cosines: Vec<(ShapeId, f32)> = Vec::new();
     for index in all {
         let shapes = index.shapes();
         cosines.extend(shapes.iter().map(|s| s.id).zip(shapes.cosines(meant)));
     }
     if cosines.is_empty() {
-        return cosines;
+        return Nearness { cosines, mean: 0.0, best: 0.0, weight: 0.0 };
     }
     #[expect(clippy::cast_precision_loss, reason = "a mean")]
     let mean = cosines.iter().map(|c| f64::from(c.1)).sum::<f64>() / cosines.len() as f64;
@@ -411,7 +456,7 @@ fn shape_scores(
     // A shape of both the index and the tail: the last of equal ids counts; make it the better.
     scored.reverse();
     request.shapes = scored;
-    cosines
+    Nearness { cosines, mean, best, weight }
 }
 
 /// Leaves out the hits at the end that met nothing that was asked for, where others did.
@@ -429,31 +474,4 @@ fn cut<'h>(
     let met = hits.iter().any(|h| h.held & wanted != 0);
     let all = order != Order::Score || !met;
     hits.iter().filter(move |h| all || h.held & wanted != 0 || h.score >= CUT * best)
-}
-
-fn why(
-    hit: &Found,
-    preferred: &[&Part],
-    cosines: Option<&[(ShapeId, f32)]>,
-    all: &[&dyn Index],
-) -> Vec<String> {
-    let mut held: Vec<&&Part> = preferred
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| hit.held >> i & 1 == 1)
-        .map(|(_, p)| p)
-        .collect();
-    held.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    let sign = |p: &Part| if p.mode == Mode::Avoid { "though " } else { "" };
-    let mut why: Vec<String> = held.iter().map(|p| format!("{}{}", sign(p), p.filter)).collect();
-    if let Some((_, cosine)) = cosines.and_then(|c| c.iter().rev().find(|c| c.0 == hit.shape))
-        && hit.shape_score > 0.0
-    {
-        let text = all.iter().rev().find_map(|i| i.shapes().get(hit.shape)).map(|s| &*s.text);
-        let text = text.unwrap_or_default();
-        let end = text.char_indices().nth(80).map_or(text.len(), |(at, _)| at);
-        let dots = if end < text.len() { "…" } else { "" };
-        why.push(format!("meaning {cosine:.2}: {}{dots}", &text[..end]));
-    }
-    why
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use ghost_embed::WordPiece;
 use jiff::tz::TimeZone;
 
-use crate::filter::Part;
+use crate::filter::{Key, Mode, Part};
 use crate::lexicon::ENTRIES;
 use crate::tags::Tags;
 use crate::words::{stem, tokens};
@@ -150,6 +150,26 @@ pub(crate) fn said(words: &[String], taken: &mut [bool]) -> Vec<Said> {
                     found[*at] = true;
                     out.push(Said { want: &lexicon.meanings[*at].want, at: Some((i, run.len())) });
                 }
+            }
+        }
+    }
+    out
+}
+
+/// Applications of the kinds of `named`: of each the smallest group of the lexicon that has a kind.
+pub(crate) fn kin(named: &[String]) -> Vec<&'static Part> {
+    let mut out: Vec<&'static Part> = Vec::new();
+    for name in named {
+        let has = |p: &&Part| {
+            p.filter.key == Key::App && p.filter.values.len() > 2 && p.filter.values.contains(name)
+        };
+        let groups = lexicon().meanings.iter().filter(|m| {
+            m.want.iter().any(|p| p.filter.key == Key::Category) && m.want.iter().any(|p| has(&p))
+        });
+        let size = |m: &&Meaning| m.want.iter().map(|p| p.filter.values.len()).sum::<usize>();
+        for part in groups.min_by_key(size).map(|m| m.want.as_slice()).unwrap_or_default() {
+            if part.mode == Mode::Prefer && !out.contains(&part) {
+                out.push(part);
             }
         }
     }

@@ -223,7 +223,7 @@ impl Part {
 /// IPv6 literals and hardware addresses hold colons but are no filters.
 fn is_literal(token: &str) -> bool {
     let bare = token.split('/').next().unwrap_or(token);
-    bare.parse::<IpAddr>().is_ok() || crate::words::mac(token).is_some()
+    bare.parse::<IpAddr>().is_ok() || crate::words::mac_range(token).is_some()
 }
 
 /// Comma-separated values, quoted or not.
@@ -368,9 +368,15 @@ impl Filter {
             Key::DstPort => self.ports(value, &[Kind::DstPort]),
             Key::Name => Ok(Clause::Name(value.to_owned())),
             Key::Mac => {
-                let mac = crate::words::mac(value)
-                    .ok_or_else(|| self.bad(value, "a hardware address as 02:00:00:00:00:01"))?;
-                Ok(Clause::either(Term::mac(Kind::SrcMac, mac), Term::mac(Kind::DstMac, mac)))
+                let (first, last) = crate::words::mac_range(value).ok_or_else(|| {
+                    self.bad(value, "a hardware address as 02:00:00:00:00:01, or 02:00:5e:*")
+                })?;
+                let range = |kind| Clause::Between(Term::mac(kind, first), Term::mac(kind, last));
+                Ok(if first == last {
+                    Clause::either(Term::mac(Kind::SrcMac, first), Term::mac(Kind::DstMac, first))
+                } else {
+                    Clause::Any(vec![range(Kind::SrcMac), range(Kind::DstMac)])
+                })
             }
             Key::Vlan => {
                 let id = value

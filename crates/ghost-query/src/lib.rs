@@ -8,13 +8,22 @@
 //! through the caller's closure, and where a capture's file lay takes no part in any answer.
 
 mod aggregate;
+mod amount;
+mod anchor;
 mod answer;
 mod concepts;
+mod count;
+mod counting;
+mod direction;
 mod error;
 mod explain;
 mod filter;
+mod group;
+mod lexical;
 mod lexicon;
 pub mod limits;
+mod literal;
+mod negation;
 mod rows;
 mod similar;
 mod similar_element;
@@ -30,6 +39,7 @@ mod window;
 mod words;
 
 pub use aggregate::{AMOUNTS, Aggregate, Amount, COUNTING, DIMENSIONS, Dimension};
+pub use anchor::{Anchor, Side};
 pub use answer::{
     Answer, Ask, Encode, Hit, MEANING_WEIGHT, MEANING_WEIGHT_ALONE, Meant, Searched, Sources,
     WITHOUT_MODEL, answer, list, search,

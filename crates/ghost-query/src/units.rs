@@ -78,16 +78,22 @@ pub(crate) fn unit_us(unit: &str) -> Option<f64> {
     })
 }
 
-/// `1,204 packets in this minute`.
-pub(crate) fn packets(count: u64) -> String {
+/// `1,204`.
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() + 32);
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
     }
+    out
+}
+
+/// `1,204 packets in this minute`.
+pub(crate) fn packets(count: u64) -> String {
+    let mut out = grouped(count);
     out.push_str(if count == 1 { " packet in this minute" } else { " packets in this minute" });
     out
 }

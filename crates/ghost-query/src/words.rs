@@ -117,6 +117,36 @@ pub(crate) fn mac(text: &str) -> Option<MacAddr> {
     parts.next().is_none().then_some(MacAddr(out))
 }
 
+/// A hardware address, or the first bytes of one (`00:1a:2b:*`), as the first and last of its range.
+pub(crate) fn mac_range(text: &str) -> Option<(MacAddr, MacAddr)> {
+    if let Some(whole) = mac(text) {
+        return Some((whole, whole));
+    }
+    let known = text.strip_suffix('*')?.trim_end_matches([':', '-']);
+    let (mut low, mut high) = ([0; 6], [0xff; 6]);
+    let mut count = 0;
+    for part in known.split([':', '-']) {
+        let byte = u8::from_str_radix(part, 16).ok().filter(|_| part.len() == 2)?;
+        *low.get_mut(count)? = byte;
+        *high.get_mut(count)? = byte;
+        count += 1;
+    }
+    // One byte could as well be a word with a star.
+    (2..6).contains(&count).then_some((MacAddr(low), MacAddr(high)))
+}
+
+/// A pattern of a name: letters or digits with a `*` among them.
+pub(crate) fn pattern(word: &str) -> bool {
+    word.contains('*')
+        && word.chars().filter(|c| c.is_alphanumeric()).count() >= 2
+        && word.chars().all(|c| c.is_alphanumeric() || "-_.*".contains(c))
+}
+
+/// Whether a word behind a dot makes a file of the whole.
+pub(crate) fn is_file_end(end: &str) -> bool {
+    FILE_ENDS.contains(&end)
+}
+
 /// Ends of words with a dot that are files, not hosts.
 const FILE_ENDS: &[&str] = &[
     "asp", "aspx", "bat", "bin", "cfg", "conf", "css", "csv", "dat", "dll", "doc", "docx", "exe",
