@@ -10,6 +10,8 @@ pub enum Unit {
     Duration,
     /// Nanoseconds since 1970: the beginning of a stretch of time.
     Time,
+    /// A number with a fraction.
+    Decimal,
 }
 
 /// A column.
@@ -25,6 +27,8 @@ pub enum Cell {
     Text(String),
     Number(u64),
     Time(i64),
+    /// So many thousandths.
+    Thousandths(i64),
 }
 
 /// What was counted.

@@ -73,6 +73,11 @@ fn ago(us: u64, now: &Zoned) -> Option<Timestamp> {
 /// `14:00`, `9:30`, `14:00:05`, `3pm`, `11:15am`.
 fn clock(text: &str) -> Option<Time> {
     let text = text.to_ascii_lowercase();
+    match text.as_str() {
+        "noon" | "midday" => return Time::new(12, 0, 0, 0).ok(),
+        "midnight" => return Some(Time::midnight()),
+        _ => {}
+    }
     let (digits, shift) = match text.strip_suffix("am") {
         Some(rest) => (rest, Some(0)),
         None => match text.strip_suffix("pm") {
@@ -122,6 +127,107 @@ fn weekday(word: &str) -> Option<Weekday> {
     })
 }
 
+fn month(word: &str) -> Option<i8> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let found = MONTHS.iter().position(|name| {
+        *name == word
+            || (word.len() >= 3 && *name != "may" && word.len() <= 4 && name.starts_with(word))
+    })?;
+    i8::try_from(found + 1).ok()
+}
+
+/// `20`, `1st`, `22nd`.
+fn day_of_month(word: &str) -> Option<i8> {
+    let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let end = word.get(digits.len()..)?;
+    matches!(end, "" | "st" | "nd" | "rd" | "th").then(|| digits.parse().ok())?
+}
+
+fn year(word: Option<&&str>) -> Option<i16> {
+    word.filter(|w| w.len() == 4)?.parse().ok().filter(|year| (1970..2200).contains(year))
+}
+
+/// `20 november`, `november 20 2026`, `march 2025`: first day, the day behind, and the words.
+fn calendar(words: &[&str], now: &Zoned) -> Option<(Date, Date, usize)> {
+    let first = words.first()?;
+    let with_year = |m: i8, d: i8, at: usize| {
+        let told = year(words.get(at));
+        let date = Date::new(told.unwrap_or(now.year()), m, d).ok()?;
+        // A date without its year is the last such one.
+        let date = match told {
+            None if date > now.date() => Date::new(now.year() - 1, m, d).ok()?,
+            _ => date,
+        };
+        Some((date, date.tomorrow().ok()?, at + usize::from(told.is_some())))
+    };
+    if let Some(d) = day_of_month(first).filter(|d| *d > 0) {
+        let of = usize::from(words.get(1) == Some(&"of"));
+        let m = month(words.get(1 + of)?)?;
+        return with_year(m, d, 2 + of);
+    }
+    let m = month(first)?;
+    if let Some(d) = words.get(1).and_then(|w| day_of_month(w)).filter(|d| (1..=31).contains(d)) {
+        return with_year(m, d, 2);
+    }
+    // `may` and `march` are words of their own.
+    let told = year(words.get(1));
+    if told.is_none() && matches!(*first, "may" | "march" | "mar") {
+        return None;
+    }
+    let start = Date::new(told.unwrap_or(now.year()), m, 1).ok()?;
+    let start = if told.is_none() && start > now.date() {
+        Date::new(now.year() - 1, m, 1).ok()?
+    } else {
+        start
+    };
+    let end = start.checked_add(1.month()).ok()?;
+    Some((start, end, 1 + usize::from(told.is_some())))
+}
+
+/// How far around a moment is meant.
+const AT_NS: i64 = 5 * 60_000_000_000;
+const ABOUT_NS: i64 = 15 * 60_000_000_000;
+
+fn around(at: Timestamp, ns: i64) -> Range {
+    let (from, until) = (at.0.saturating_sub(ns), at.0.saturating_add(ns));
+    Range { from: Some(Timestamp(from)), until: Some(Timestamp(until)) }
+}
+
+/// `two days ago`, `3 hours ago`: that day, or the hour around.
+fn long_ago(words: &[&str], now: &Zoned) -> Option<(Range, usize)> {
+    let (n, skip) = match words {
+        ["a", "couple", "of", ..] => (2, 3),
+        [first, ..] => (number(first)?, 1),
+        [] => return None,
+    };
+    let unit_word = words.get(skip)?;
+    if words.get(skip + 1) != Some(&"ago") || unit_word.is_empty() {
+        return None;
+    }
+    let unit = units::unit_us(unit_word)?;
+    if matches!(*unit_word, "day" | "days") {
+        let date = now.date().checked_sub(i64::from(n).days()).ok()?;
+        let from = at(date, Time::midnight(), now);
+        let until = at(date.tomorrow().ok()?, Time::midnight(), now);
+        return Some((Range { from, until }, skip + 2));
+    }
+    let half = i64::try_from(scale(1, unit)).ok()?.checked_mul(500)?;
+    Some((around(ago(scale(n, unit), now)?, half), skip + 2))
+}
+
 fn number(word: &str) -> Option<u32> {
     Some(match word {
         "a" | "an" | "one" => 1,
@@ -166,11 +272,18 @@ fn said(words: &[&str], now: &Zoned) -> Option<(Timestamp, usize)> {
     {
         return Some((ago(us, now)?, 2));
     }
-    if matches!(*first, "this" | "last") || *first == "midnight" || *first == "noon" {
+    if matches!(*first, "this" | "last") {
         return period(words, now).and_then(|(range, used)| Some((range.from?, used)));
     }
     if let Some(at) = read(&first.to_ascii_uppercase()) {
         return Some((at, 1));
+    }
+    if let Some((date, _, used)) = calendar(words, now) {
+        let skip = usize::from(words.get(used) == Some(&"at"));
+        return match words.get(used + skip).and_then(|w| clock(w)) {
+            Some(time) => Some((at(date, time, now)?, used + skip + 1)),
+            None => Some((at(date, Time::midnight(), now)?, used)),
+        };
     }
     if first.len() > 10
         && let Ok(civil) = first.to_ascii_uppercase().parse::<DateTime>()
@@ -205,6 +318,16 @@ fn period(words: &[&str], now: &Zoned) -> Option<(Range, usize)> {
         }
         if second == "evening" {
             return span(on(today.yesterday().ok()?, 18), on(today, 0), 2);
+        }
+        if second == "weekend" {
+            let saturday = today.nth_weekday(-1, Weekday::Saturday).ok()?;
+            let monday = saturday.checked_add(2.days()).ok()?;
+            return span(on(saturday, 0), on(monday, 0), 2);
+        }
+        if second == "half" {
+            let article = usize::from(matches!(words.get(2), Some(&"a" | &"an")));
+            let unit = words.get(2 + article).and_then(|w| units::unit_us(w))?;
+            return span(ago(scale(1, unit / 2.0), now), None, 3 + article);
         }
         if let Some(us) = compact(second) {
             return span(ago(us, now), None, 2);
@@ -249,7 +372,22 @@ fn period(words: &[&str], now: &Zoned) -> Option<(Range, usize)> {
     if first == "tonight" {
         return span(on(today, 18), on(today.tomorrow().ok()?, 6), 1);
     }
-    let date = day(first, now)?;
+    if let Some(found) = long_ago(words, now) {
+        return Some(found);
+    }
+    if words.starts_with(&["the", "day", "before", "yesterday"]) {
+        let date = today.checked_sub(2.days()).ok()?;
+        return span(on(date, 0), on(date.tomorrow().ok()?, 0), 4);
+    }
+    let Some(date) = day(first, now) else {
+        let (from, until, used) = calendar(words, now)?;
+        if let Some((range, more)) = within_day(from, words.get(used..)?, now)
+            && from.tomorrow().ok() == Some(until)
+        {
+            return Some((range, used + more));
+        }
+        return span(on(from, 0), on(until, 0), used);
+    };
     if second == "night" || second == "evening" {
         return span(on(date, 18), on(date.tomorrow().ok()?, 6), 2);
     }
@@ -259,20 +397,39 @@ fn period(words: &[&str], now: &Zoned) -> Option<(Range, usize)> {
     if second == "afternoon" {
         return span(on(date, 12), on(date, 18), 2);
     }
-    // `14:00-15:00`, `between 14:00 and 15:00`, `from 14:00 to 15:00`.
-    if let Some((a, b)) = second.split_once(['-', '–'])
-        && let (Some(a), Some(b)) = (clock(a), clock(b))
-    {
-        return span(at(date, a, now), at(date, b, now), 2);
-    }
-    if matches!(second, "between" | "from")
-        && let (Some(a), Some("and" | "to" | "until"), Some(b)) =
-            (words.get(2), words.get(3).copied(), words.get(4))
-        && let (Some(a), Some(b)) = (clock(a), clock(b))
-    {
-        return span(at(date, a, now), at(date, b, now), 5);
+    if let Some((range, used)) = within_day(date, words.get(1..)?, now) {
+        return Some((range, used + 1));
     }
     span(on(date, 0), on(date.tomorrow().ok()?, 0), 1)
+}
+
+/// `14:00-15:00`, `between 14:00 and 15:00`, `14:00 to 15:00`, `at 14:00`, of a day.
+fn within_day(date: Date, words: &[&str], now: &Zoned) -> Option<(Range, usize)> {
+    let first = *words.first()?;
+    let span = |a: Time, b: Time, used: usize| {
+        // To before the beginning is over midnight.
+        let end = if b <= a { date.tomorrow().ok()? } else { date };
+        Some((Range { from: at(date, a, now), until: at(end, b, now) }, used))
+    };
+    if let Some((a, b)) = first.split_once(['-', '–'])
+        && let (Some(a), Some(b)) = (clock(a), clock(b))
+    {
+        return span(a, b, 1);
+    }
+    let skip = usize::from(matches!(first, "between" | "from"));
+    if let (Some(a), Some("and" | "to" | "until" | "till" | "-"), Some(b)) =
+        (words.get(skip), words.get(skip + 1).copied(), words.get(skip + 2))
+        && let (Some(a), Some(b)) = (clock(a), clock(b))
+    {
+        return span(a, b, skip + 3);
+    }
+    let (skip, ns) = match first {
+        "at" => (1, AT_NS),
+        "around" | "about" => (1, ABOUT_NS),
+        _ => (0, AT_NS),
+    };
+    let time = words.get(skip).and_then(|w| clock(w))?;
+    Some((around(at(date, time, now)?, ns), skip + 1))
 }
 
 /// A time expression at the beginning of `words` (in lower case), and how many it took.
@@ -287,6 +444,22 @@ pub(crate) fn expression(words: &[&str], now: &Zoned) -> Option<(Range, usize)> 
             let (at, used) = said(rest, now)?;
             Some((Range { from: None, until: Some(at) }, used + 1))
         }
+        "at" | "around" | "about" => {
+            // `at 3pm yesterday`, `around 14:00`.
+            let time = rest.first().and_then(|w| clock(w))?;
+            let date = rest.get(1).and_then(|w| day(w, now));
+            let ns = if *first == "at" { AT_NS } else { ABOUT_NS };
+            let moment = at(date.unwrap_or(now.date()), time, now)?;
+            Some((around(moment, ns), 2 + usize::from(date.is_some())))
+        }
+        "between" | "from" if rest.first().is_some_and(|w| clock(w).is_some()) => {
+            // `from 2pm to 3pm yesterday`.
+            let after = rest.get(3).map(|w| if *w == "on" { 1 } else { 0 }).unwrap_or(0);
+            let date = rest.get(3 + after).and_then(|w| day(w, now));
+            let (range, used) = within_day(date.unwrap_or(now.date()), words, now)?;
+            let day_words = if date.is_some() { 1 + after } else { 0 };
+            (used == 4).then_some((range, used + day_words))
+        }
         "between" | "from" => {
             let (a, used) = said(rest, now)?;
             let word = rest.get(used)?;
@@ -296,11 +469,18 @@ pub(crate) fn expression(words: &[&str], now: &Zoned) -> Option<(Range, usize)> 
             let (b, more) = said(rest.get(used + 1..)?, now)?;
             Some((Range { from: Some(a), until: Some(b) }, used + more + 2))
         }
+        "in" if year(rest.first()).is_some() => {
+            let from = Date::new(year(rest.first())?, 1, 1).ok()?;
+            let until = from.checked_add(1.year()).ok()?;
+            let stamp = |date| at(date, Time::midnight(), now);
+            Some((Range { from: stamp(from), until: stamp(until) }, 2))
+        }
         "in" | "during" | "within" | "on" | "over" | "from the" => {
             let skip = usize::from(rest.first() == Some(&"the"));
             let (range, used) = period(rest.get(skip..)?, now)?;
             Some((range, used + 1 + skip))
         }
+        "the" if rest.first() == Some(&"day") => period(words, now),
         "the" => {
             let (range, used) = period(rest, now)
                 .filter(|_| matches!(rest.first(), Some(&"last" | &"past" | &"previous")))?;
@@ -348,6 +528,27 @@ mod tests {
         check("before 2026-01-02", "", "2026-01-02T00:00:00Z", 2);
         check("on 2026-11-01", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", 2);
         check("this morning", "2026-11-20T05:00:00Z", "2026-11-20T12:00:00Z", 2);
+        check("the day before yesterday", "2026-11-18T00:00:00Z", "2026-11-19T00:00:00Z", 4);
+        check("two days ago", "2026-11-18T00:00:00Z", "2026-11-19T00:00:00Z", 3);
+        check("3 hours ago", "2026-11-20T07:00:00Z", "2026-11-20T08:00:00Z", 3);
+        check("yesterday at 14:00", "2026-11-19T13:55:00Z", "2026-11-19T14:05:00Z", 3);
+        check("yesterday 2pm to 3pm", "2026-11-19T14:00:00Z", "2026-11-19T15:00:00Z", 4);
+        check("around 9am", "2026-11-20T08:45:00Z", "2026-11-20T09:15:00Z", 2);
+        check("from 2pm to 3pm yesterday", "2026-11-19T14:00:00Z", "2026-11-19T15:00:00Z", 5);
+        check(
+            "between 22:00 and 02:00 yesterday",
+            "2026-11-19T22:00:00Z",
+            "2026-11-20T02:00:00Z",
+            5,
+        );
+        check("on 3 november", "2026-11-03T00:00:00Z", "2026-11-04T00:00:00Z", 3);
+        check("on november 3rd 2025", "2025-11-03T00:00:00Z", "2025-11-04T00:00:00Z", 4);
+        check("on 24 december", "2025-12-24T00:00:00Z", "2025-12-25T00:00:00Z", 3);
+        check("in march 2025", "2025-03-01T00:00:00Z", "2025-04-01T00:00:00Z", 3);
+        check("in 2024", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z", 2);
+        check("last weekend", "2026-11-14T00:00:00Z", "2026-11-16T00:00:00Z", 2);
+        check("in the past half hour", "2026-11-20T10:00:00Z", "", 5);
+        check("since noon", "2026-11-20T12:00:00Z", "", 2);
         check("from 2026-11-01 to 2026-11-03", "2026-11-01T00:00:00Z", "2026-11-03T00:00:00Z", 4);
     }
 
@@ -359,6 +560,10 @@ mod tests {
             "from 10.0.0.1 to 10.0.0.2",
             "before the",
             "between hosts and",
+            "at the server",
+            "may be",
+            "in the dark",
+            "about dns",
         ] {
             let words: Vec<&str> = words.split(' ').collect();
             assert_eq!(expression(&words, &now()), None, "{words:?}");

@@ -236,7 +236,8 @@ fn times_and_sizes_in_words_become_filters() {
         let got = understand(words, &now, &tags).unwrap().to_string();
         assert!(got.contains(want), "{words}: {got}");
     };
-    check("uploads of more than 1 GB", "bytes:>1gb");
+    check("uploads of more than 1 GB", "bytes_out:>1gb");
+    check("flows of more than 1 GB", "bytes:>1gb");
     check("sessions longer than an hour", "duration:>1hour");
     check("fewer than 10 packets", "packets:<10");
     check("at least 5 minutes", "duration:>=5minutes");

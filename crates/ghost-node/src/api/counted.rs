@@ -4,7 +4,7 @@ use ghost_query::{Cell, Column, ScorePart, Table, Unit};
 use serde::{Deserialize, Serialize};
 
 /// What was counted, instead of hits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TableHead {
     pub columns: Vec<ColumnHead>,
@@ -19,15 +19,16 @@ pub struct TableHead {
 #[serde(default)]
 pub struct ColumnHead {
     pub name: String,
-    /// `text`, `count`, `bytes`, `us` or `time`.
+    /// `text`, `count`, `bytes`, `us`, `time` or `decimal`.
     pub unit: String,
 }
 
 /// One cell: a number, or a text (a time is a text as RFC 3339 has it).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum CellValue {
     Number(u64),
+    Decimal(f64),
     Text(String),
 }
 
@@ -63,6 +64,7 @@ impl From<&Column> for ColumnHead {
             Unit::Bytes => "bytes",
             Unit::Duration => "us",
             Unit::Time => "time",
+            Unit::Decimal => "decimal",
         };
         ColumnHead { name: column.name.clone(), unit: unit.to_owned() }
     }
@@ -73,6 +75,8 @@ impl From<&Cell> for CellValue {
         match cell {
             Cell::Text(text) => CellValue::Text(text.clone()),
             Cell::Number(number) => CellValue::Number(*number),
+            #[expect(clippy::cast_precision_loss, reason = "three decimals are told")]
+            Cell::Thousandths(of) => CellValue::Decimal(*of as f64 / 1000.0),
             Cell::Time(ns) => CellValue::Text(
                 jiff::Timestamp::from_nanosecond((*ns).into())
                     .map_or_else(|_| ns.to_string(), |time| time.to_string()),
