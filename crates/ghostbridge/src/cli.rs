@@ -7,10 +7,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::render::Output;
 
+mod anomalies;
 mod blocks;
+mod held;
 mod log;
+mod manner;
+mod logs;
+mod replica;
 
+pub(crate) use anomalies::Anomalies;
 pub(crate) use blocks::{BlockCommand, ElementCommand, Init, ListFormat};
+pub(crate) use held::HeldCommand;
+pub(crate) use logs::Whom;
+pub(crate) use replica::{ReplicaAdd, ReplicaCommand};
+pub(crate) use manner::Manner;
 pub(crate) use log::{CheckProof, Consistency, KeyCommand, LogCommand, Prove, Verify};
 
 /// The network bridge that remembers: enable it, ask in plain words.
@@ -110,6 +120,8 @@ pub(crate) enum Command {
     Flows(Flows),
     /// Find flows like one that you name
     Similar(Similar),
+    /// List what was unlike everything before, explain it, mute it
+    Anomalies(Anomalies),
     /// Verify, prove, count or export the log
     #[command(subcommand)]
     Log(LogCommand),
@@ -119,6 +131,9 @@ pub(crate) enum Command {
     /// Seal the log into blocks, list them, compare them, make one the log again
     #[command(subcommand)]
     Block(BlockCommand),
+    /// Keep this host's log on others, and the logs of others here
+    #[command(subcommand)]
+    Replica(ReplicaCommand),
     /// Show what became of interfaces, bridges and ports
     #[command(subcommand)]
     Element(ElementCommand),
@@ -345,6 +360,8 @@ pub(crate) struct Query {
     pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) span: Span,
+    #[command(flatten)]
+    pub(crate) whom: Whom,
     /// At most so many hits
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) limit: usize,
@@ -352,8 +369,10 @@ pub(crate) struct Query {
     #[arg(long, value_name = "FILE", conflicts_with = "words")]
     pub(crate) batch: Option<PathBuf>,
     /// As of this block: its lines alone, meaning as it was computed then
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", conflicts_with_all = ["logs", "replicas"])]
     pub(crate) as_of: Option<String>,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
     /// How to print
     #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
     pub(crate) output: Output,
@@ -370,8 +389,10 @@ pub(crate) struct Flows {
     pub(crate) filters: Vec<String>,
     #[command(flatten)]
     pub(crate) span: Span,
+    #[command(flatten)]
+    pub(crate) whom: Whom,
     /// Go on with events as they are logged, until Ctrl-C; with --last or --since those first
-    #[arg(short = 'f', long)]
+    #[arg(short = 'f', long, conflicts_with_all = ["logs", "replicas"])]
     pub(crate) follow: bool,
     /// At most so many flows; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -388,6 +409,8 @@ pub(crate) struct Similar {
     /// Sequence number of an event (ghost.seq in `-o jsonl`), or a Community ID
     #[arg(value_name = "EVENT|COMMUNITY-ID")]
     pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) whom: Whom,
     /// At most so many hits
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) limit: usize,
@@ -415,6 +438,9 @@ pub(crate) enum IndexCommand {
     },
     /// Tell up to which line it reaches, its size, and the digest of its content
     Status {
+        /// Of a log that is held here: the host whose log it is, or how its id begins
+        #[arg(long, value_name = "NAME")]
+        log: Option<String>,
         /// How to print
         #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
         output: VerdictFormat,

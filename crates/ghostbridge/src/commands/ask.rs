@@ -7,13 +7,13 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use ghost_node::api::{AnswerHead, Subject};
+use ghost_node::api::{AnswerHead, CellValue, ColumnHead, Subject, TableHead};
 
 use crate::cli::{Flows, Place, Query, Similar, Span};
-use crate::commands::follow;
+use crate::commands::{follow, replicas};
 use crate::commands::memory::{Memory, NoAnswer, Reply, question, shown};
 use crate::outcome::{Done, Failed, printed, say};
-use crate::render::{Hit, Layout, Output, Renderer, safe_text};
+use crate::render::{self, Hit, Layout, Output, Renderer, safe_text};
 
 /// `query`.
 pub(crate) fn query(place: &Place, asked: Query) -> Result<Done, Failed> {
@@ -26,7 +26,9 @@ pub(crate) fn query(place: &Place, asked: Query) -> Result<Done, Failed> {
         return batch(&mut memory, place, file, &asked, layout);
     }
     let subject = Subject::Query(asked.words.join(" "));
-    let mut reply = memory.ask(&question(place, subject, &asked.span, asked.limit)?)?;
+    let question = asked.whom.asked(question(place, subject, &asked.span, asked.limit)?);
+    let question = asked.manner.asked(question, asked.output);
+    let mut reply = memory.ask(&question)?;
     tell(&reply.head, asked.output == Output::Table);
     print(&mut reply, layout, None)
 }
@@ -38,7 +40,8 @@ pub(crate) fn flows(place: &Place, asked: Flows) -> Result<Done, Failed> {
     }
     let mut memory = Memory::open(place)?;
     let subject = Subject::Flows(asked.filters.join(" "));
-    let mut reply = memory.ask(&question(place, subject, &asked.span, asked.limit)?)?;
+    let question = asked.whom.asked(question(place, subject, &asked.span, asked.limit)?);
+    let mut reply = memory.ask(&question)?;
     notes(&reply.head);
     print(&mut reply, Layout::of_stdout(asked.output, false), None)
 }
@@ -55,6 +58,7 @@ pub(crate) fn similar(place: &Place, asked: Similar) -> Result<Done, Failed> {
     let mut memory = Memory::open(place)?;
     let whenever = Span { since: None, until: None, last: None };
     let question = question(place, Subject::Similar(asked.to), &whenever, asked.limit)?;
+    let question = asked.whom.asked(question);
     let mut reply = memory.ask(&question)?;
     tell(&reply.head, asked.output == Output::Table);
     print(&mut reply, Layout::of_stdout(asked.output, true), None)
@@ -70,7 +74,9 @@ fn batch(
 ) -> Result<Done, Failed> {
     let text =
         fs::read_to_string(file).map_err(|e| Failed::new(format!("{}: {e}", file.display())))?;
-    let mut renderer = Renderer::new(BufWriter::new(io::stdout().lock()), layout);
+    // What columns there are says the first answer.
+    let mut renderer = None;
+    let begin = |layout| Renderer::new(BufWriter::new(io::stdout().lock()), layout);
     let (mut any, mut first, mut failures) = (false, true, 0_u64);
     for (number, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
@@ -84,7 +90,9 @@ fn batch(
             )));
         };
         let subject = Subject::Query(words.to_owned());
-        let mut reply = match memory.ask(&question(place, subject, &asked.span, asked.limit)?) {
+        let question = asked.whom.asked(question(place, subject, &asked.span, asked.limit)?);
+        let question = asked.manner.asked(question, asked.output);
+        let mut reply = match memory.ask(&question) {
             Ok(reply) => reply,
             Err(NoAnswer::Memory(failed)) => return Err(failed),
             // One question that can't be asked must not take the others with it.
@@ -103,8 +111,16 @@ fn batch(
             notes(&reply.head);
         }
         any |= reply.head.hits > 0;
-        rows(&mut renderer, &mut reply, Some(id), true)?;
+        if let Some(table) = &reply.head.table {
+            any |= !table.rows.is_empty();
+            counted(table, layout, Some(id))?;
+            continue;
+        }
+        let renderer =
+            renderer.get_or_insert_with(|| begin(replicas::layout(layout, &reply.head)));
+        rows(renderer, &mut reply, Some(id), true)?;
     }
+    let renderer = renderer.unwrap_or_else(|| begin(layout));
     printed(renderer.finish().and_then(|mut out| out.flush()))?;
     if failures > 0 {
         return Err(Failed::usage(format!("{failures} questions could not be asked")));
@@ -113,10 +129,36 @@ fn batch(
 }
 
 fn print(reply: &mut Reply<'_>, layout: Layout, id: Option<&str>) -> Result<Done, Failed> {
+    if let Some(table) = &reply.head.table {
+        counted(table, layout, id)?;
+        return Ok(if table.rows.is_empty() { Done::Nothing } else { Done::Well });
+    }
+    let layout = replicas::layout(layout, &reply.head);
     let mut renderer = Renderer::new(BufWriter::new(io::stdout().lock()), layout);
     rows(&mut renderer, reply, id, layout.hits)?;
     printed(renderer.finish().and_then(|mut out| out.flush()))?;
     Ok(if reply.head.hits == 0 { Done::Nothing } else { Done::Well })
+}
+
+/// Prints what was counted.
+fn counted(table: &TableHead, layout: Layout, id: Option<&str>) -> Result<(), Failed> {
+    let mut table = table.clone();
+    if let Some(id) = id {
+        let (name, unit) = ("query_id".to_owned(), "text".to_owned());
+        table.columns.push(ColumnHead { name, unit });
+        table.rows.iter_mut().for_each(|row| row.push(CellValue::Text(id.to_owned())));
+    }
+    if !table.told.is_empty() {
+        say(format_args!("counted: {}", safe_text(&table.told)));
+    }
+    match render::counted(&mut BufWriter::new(io::stdout().lock()), &table, layout) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Ok(false) => Err(Failed::usage(
+            "eve and zeek are forms of events: what is counted is printed by -o table, json, \
+             jsonl or csv",
+        )),
+        result => printed(result.map(drop)),
+    }
 }
 
 /// Renders every hit; a reader that went away ends it.
@@ -129,8 +171,9 @@ fn rows<W: Write>(
     let mut rank = 0;
     while let Some(found) = reply.next()? {
         rank += 1;
-        let hit = Hit { score: found.score, why: &found.why, rank, query_id: id };
-        match renderer.row(&found.line, scored.then_some(hit)) {
+        let (score, why, also, parts) = (found.score, &found.why, found.also, &found.parts);
+        let hit = Hit { score, why, rank, query_id: id, also, parts };
+        match renderer.row(&replicas::line(&found), scored.then_some(hit)) {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             result => printed(result)?,
         }
@@ -157,6 +200,7 @@ fn tell(head: &AnswerHead, in_full: bool) {
 
 /// Says what the reader of an answer must know.
 pub(crate) fn notes(head: &AnswerHead) {
+    replicas::tell(head);
     for note in &head.notes {
         say(format_args!("note: {}", safe_text(note)));
     }

@@ -14,11 +14,7 @@ use super::{Layout, Output, csv, json, safe};
 const TEXT_MIN: usize = 12;
 
 /// Writes the whole of `table`; false where the form has no place for tables.
-pub(crate) fn counted(
-    out: &mut impl Write,
-    table: &TableHead,
-    layout: Layout,
-) -> io::Result<bool> {
+pub(crate) fn counted(out: &mut impl Write, table: &TableHead, layout: Layout) -> io::Result<bool> {
     match layout.output {
         Output::Table => aligned(out, table, layout.width)?,
         Output::Json => {
@@ -72,6 +68,8 @@ fn plain(cell: &CellValue) -> String {
 fn shown(cell: &CellValue, unit: &str) -> String {
     match (cell, unit) {
         (CellValue::Number(bytes), "bytes") => super::table::bytes(*bytes),
+        (CellValue::Number(us), "us") => length(*us),
+        (CellValue::Number(number), "count") => super::row::grouped(*number),
         (CellValue::Decimal(number), _) if number.abs() >= 100.0 => format!("{number:.0}"),
         (CellValue::Decimal(number), _) => format!("{number:.2}"),
         (CellValue::Text(text), "time") => {
@@ -83,6 +81,18 @@ fn shown(cell: &CellValue, unit: &str) -> String {
     }
 }
 
+/// `350ms`, `12s`, `3m 20s`, `5h 10m`, `2d 4h`.
+fn length(us: u64) -> String {
+    let s = us / 1_000_000;
+    match s {
+        0 => format!("{}ms", us / 1000),
+        1..60 => format!("{s}s"),
+        60..3600 => format!("{}m {}s", s / 60, s % 60),
+        3600..86_400 => format!("{}h {}m", s / 3600, s % 3600 / 60),
+        _ => format!("{}d {}h", s / 86_400, s % 86_400 / 3600),
+    }
+}
+
 fn aligned(out: &mut impl Write, table: &TableHead, terminal: Option<usize>) -> io::Result<()> {
     if table.rows.is_empty() {
         return Ok(());
@@ -90,12 +100,13 @@ fn aligned(out: &mut impl Write, table: &TableHead, terminal: Option<usize>) -> 
     let cells: Vec<Vec<String>> = table
         .rows
         .iter()
-        .map(|row| {
-            row.iter().zip(&table.columns).map(|(cell, c)| shown(cell, &c.unit)).collect()
-        })
+        .map(|row| row.iter().zip(&table.columns).map(|(cell, c)| shown(cell, &c.unit)).collect())
         .collect();
-    let titles: Vec<String> =
-        table.columns.iter().map(|c| safe::terminal(&c.name.replace('_', " ").to_uppercase())).collect();
+    let titles: Vec<String> = table
+        .columns
+        .iter()
+        .map(|c| safe::terminal(&c.name.replace('_', " ").to_uppercase()))
+        .collect();
     let mut widths: Vec<usize> = titles.iter().map(|title| safe::width(title)).collect();
     for row in &cells {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -172,7 +183,8 @@ mod tests {
 
     #[test]
     fn programs_get_numbers_as_numbers() {
-        let line: Value = serde_json::from_str(&printed(&table("dns"), Output::Jsonl, None)).unwrap();
+        let line: Value =
+            serde_json::from_str(&printed(&table("dns"), Output::Jsonl, None)).unwrap();
         assert_eq!(line["bytes"], 1_500_000);
         assert_eq!(line["score"], 0.5);
         let all: Value = serde_json::from_str(&printed(&table("dns"), Output::Json, None)).unwrap();
@@ -200,6 +212,12 @@ mod tests {
             let text = printed(&table(name), Output::Table, Some(usize::from(*w)));
             assert_eq!(text.lines().count(), 2, "{text:?}");
         });
+    }
+
+    #[test]
+    fn lengths_of_time_are_told_in_two_units() {
+        let told = [350_000, 12_000_000, 200_000_000, 18_600_000_000].map(length);
+        assert_eq!(told, ["350ms", "12s", "3m 20s", "5h 10m"]);
     }
 
     #[test]

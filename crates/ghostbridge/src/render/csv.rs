@@ -37,17 +37,19 @@ const COLUMNS: &[&str] = &[
     "pcap_filename",
 ];
 const HIT_COLUMNS: &[&str] = &["query_id", "rank", "score", "why"];
+const LOG_COLUMNS: &[&str] = &["log"];
 
 /// The state of a table that is being written.
 #[derive(Debug)]
 pub(super) struct Csv {
     hits: bool,
+    logs: bool,
     begun: bool,
 }
 
 impl Csv {
-    pub(super) fn new(hits: bool) -> Csv {
-        Csv { hits, begun: false }
+    pub(super) fn new(hits: bool, logs: bool) -> Csv {
+        Csv { hits, logs, begun: false }
     }
 
     fn begin(&mut self, out: &mut impl Write) -> io::Result<()> {
@@ -56,7 +58,8 @@ impl Csv {
         }
         self.begun = true;
         let hit_columns = if self.hits { HIT_COLUMNS } else { &[] };
-        let names: Vec<_> = hit_columns.iter().chain(COLUMNS).copied().collect();
+        let log_columns = if self.logs { LOG_COLUMNS } else { &[] };
+        let names: Vec<_> = hit_columns.iter().chain(log_columns).chain(COLUMNS).copied().collect();
         write!(out, "{}\r\n", names.join(","))
     }
 
@@ -74,7 +77,9 @@ impl Csv {
             cells.push(hit.map(|h| json::round(h.score).to_string()).unwrap_or_default());
             cells.push(cell(&hit.map(|h| h.why.join("; ")).unwrap_or_default()));
         }
-        cells.extend(COLUMNS.iter().map(|column| cell(&value(row, column))));
+        let log_columns = if self.logs { LOG_COLUMNS } else { &[] };
+        let columns = log_columns.iter().chain(COLUMNS);
+        cells.extend(columns.map(|column| cell(&value(row, column))));
         write!(out, "{}\r\n", cells.join(","))
     }
 
@@ -106,7 +111,7 @@ fn value(row: &Row, column: &str) -> String {
 }
 
 /// One cell, guarded and quoted as needed.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let guarded =
         text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠']);
     let mut shown = safe::terminal(text);
@@ -141,7 +146,7 @@ mod tests {
     fn every_row_has_as_many_cells_as_the_header() {
         bolero::check!().with_type::<String>().with_iterations(1000).for_each(|name| {
             let line = serde_json::json!({"tls": {"sni": name}}).to_string();
-            let mut csv = Csv::new(true);
+            let mut csv = Csv::new(true, false);
             let mut out = Vec::new();
             csv.row(&mut out, &Row::parse(line.as_bytes()).unwrap(), None).unwrap();
             let text = String::from_utf8(out).unwrap();

@@ -28,6 +28,8 @@ const COMMON: &[&str] = &[
     "app_proto",
     "community_id",
     "ether",
+    // Whose log it is of, where there are several: EVE's name for the sensor.
+    "host",
 ];
 /// Objects of the flow line that are not a protocol's messages.
 const OF_FLOW: &[&str] = &["flow", "tcp", "tunnel", "tunnels"];
@@ -44,6 +46,9 @@ pub(super) fn row(out: &mut impl Write, row: Row) -> io::Result<()> {
     });
     let mut object = row.object;
     object.remove("ghost");
+    if let Some(log) = object.remove("log") {
+        object.insert("host".to_owned(), log);
+    }
     if let Some(counters) = of_packet {
         object.insert("flow".to_owned(), counters);
     }

@@ -35,8 +35,8 @@ fn line(name: &str) -> Vec<u8> {
 fn rendered(output: Output, name: &str) -> String {
     let line = line(name);
     let why = [name.to_owned()];
-    let hit = Hit { score: 0.5, why: &why, rank: 1, query_id: Some(name) };
-    let layout = Layout { output, width: Some(200), hits: true };
+    let hit = Hit { score: 0.5, why: &why, rank: 1, query_id: Some(name), also: 0, parts: &[] };
+    let layout = Layout { output, width: Some(200), hits: true, logs: false };
     let out = render(Vec::new(), layout, [(line.as_slice(), Some(hit))]).unwrap();
     String::from_utf8(out).unwrap()
 }
@@ -95,7 +95,7 @@ fn no_cell_of_a_spreadsheet_begins_a_formula() {
 #[test]
 fn a_line_that_is_cut_off_is_an_error_in_the_forms_that_read_it() {
     for output in [Output::Table, Output::Csv, Output::Eve, Output::Zeek] {
-        let layout = Layout { output, width: None, hits: false };
+        let layout = Layout { output, width: None, hits: false, logs: false };
         assert!(render(Vec::new(), layout, [(&b"{\"a\":"[..], None)]).is_err());
     }
 }

@@ -59,7 +59,8 @@ fn object(out: &mut impl Write, line: &[u8], hit: Option<Hit<'_>>) -> io::Result
         tail.push_str(&format!(",\"query_id\":{}", Value::from(id)));
     }
     if let Some(body) = open_end(text) {
-        spelled(out, &format!("{body},\"score\":{score},\"why\":{why}}}{tail}}}"))
+        let more = more(&hit);
+        spelled(out, &format!("{body},\"score\":{score},\"why\":{why}{more}}}{tail}}}"))
     } else {
         let mut value: Value = serde_json::from_str(text)?;
         let Value::Object(map) = &mut value else { return spelled(out, text) };
@@ -71,9 +72,40 @@ fn object(out: &mut impl Write, line: &[u8], hit: Option<Hit<'_>>) -> io::Result
         if let Value::Object(ghost) = ghost {
             ghost.insert("score".into(), score);
             ghost.insert("why".into(), why);
+            if hit.also > 0 {
+                ghost.insert("also".into(), hit.also.into());
+            }
+            if !hit.parts.is_empty() {
+                ghost.insert("parts".into(), parts(&hit));
+            }
         }
         spelled(out, &value.to_string())
     }
+}
+
+/// What a hit tells only where it was asked for: how many say the same, and the parts of its score.
+fn more(hit: &Hit<'_>) -> String {
+    let mut out = String::new();
+    if hit.also > 0 {
+        out += &format!(",\"also\":{}", hit.also);
+    }
+    if !hit.parts.is_empty() {
+        out += &format!(",\"parts\":{}", parts(hit));
+    }
+    out
+}
+
+fn parts(hit: &Hit<'_>) -> Value {
+    let each = hit.parts.iter().map(|part| {
+        json!({
+            "name": part.name,
+            "value": round(part.value),
+            "weight": round(part.weight),
+            "adds": round(part.adds),
+            "why": part.why,
+        })
+    });
+    each.collect()
 }
 
 /// The line without its last two braces, where it ends as the log writes it: with the `ghost`
@@ -126,7 +158,14 @@ mod tests {
     #[test]
     fn a_hit_carries_score_reasons_rank_and_query() {
         let why = ["app ssh".to_owned(), "a \"quoted\" name".to_owned()];
-        let hit = Hit { score: 0.123_456, why: &why, rank: 2, query_id: Some("d01") };
+        let hit = Hit {
+            score: 0.123_456,
+            why: &why,
+            rank: 2,
+            query_id: Some("d01"),
+            also: 0,
+            parts: &[],
+        };
         let digest = "0f".repeat(32);
         let as_logged = format!(r#"{{"a":1,"ghost":{{"seq":7,"prev":"{digest}"}}}}"#);
         let other = [r#"{"a":1,"ghost":{"seq":7},"z":2}"#, r#"{"ghost":{"seq":7},"z":{"y":1}}"#];

@@ -8,6 +8,7 @@
 //! **Invariant:** nothing here opens a file, asks the clock or sorts: rows leave in the order in
 //! which they came, and memory does not grow with their number.
 
+mod counted;
 mod csv;
 mod eve;
 mod json;
@@ -21,6 +22,9 @@ mod hostile;
 
 use std::io::{self, IsTerminal, Write};
 
+use ghost_node::api::PartLine;
+
+pub(crate) use counted::counted;
 pub(crate) use json::value as safe_json;
 pub(crate) use row::Row;
 pub(crate) use safe::terminal as safe_text;
@@ -53,6 +57,10 @@ pub(crate) struct Hit<'a> {
     pub(crate) rank: usize,
     /// Of `query --batch`.
     pub(crate) query_id: Option<&'a str>,
+    /// Events that say the same again and are left out.
+    pub(crate) also: u64,
+    /// What the score is the sum of, where it was asked for.
+    pub(crate) parts: &'a [PartLine],
 }
 
 /// What a renderer needs to know before the first row.
@@ -63,6 +71,8 @@ pub(crate) struct Layout {
     pub(crate) width: Option<usize>,
     /// Rows are hits: score and reasons get their columns.
     pub(crate) hits: bool,
+    /// Rows are of several logs, and say of which under `log`.
+    pub(crate) logs: bool,
 }
 
 impl Layout {
@@ -72,7 +82,7 @@ impl Layout {
         let size = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|s| s.ws_col.into());
         let columns = || told().or_else(size).filter(|columns| *columns > 0);
         let width = io::stdout().is_terminal().then(|| columns().unwrap_or(150));
-        Layout { output, width, hits }
+        Layout { output, width, hits, logs: false }
     }
 }
 
@@ -96,12 +106,12 @@ enum Form {
 impl<W: Write> Renderer<W> {
     pub(crate) fn new(out: W, layout: Layout) -> Renderer<W> {
         let form = match layout.output {
-            Output::Table => Form::Table(table::Table::new(layout.width, layout.hits)),
+            Output::Table => Form::Table(table::Table::new(layout.width, layout.hits).of_logs(layout.logs)),
             Output::Json => Form::Json(json::Array::default()),
             Output::Jsonl => Form::Jsonl,
-            Output::Csv => Form::Csv(csv::Csv::new(layout.hits)),
+            Output::Csv => Form::Csv(csv::Csv::new(layout.hits, layout.logs)),
             Output::Eve => Form::Eve,
-            Output::Zeek => Form::Zeek(zeek::Zeek::default()),
+            Output::Zeek => Form::Zeek(zeek::Zeek::new(layout.logs)),
         };
         Renderer { out, form }
     }

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::row::Row;
+use super::row::{Row, grouped};
 use super::{Hit, json, safe};
 
 /// Rows looked at before the widths are settled.
@@ -34,6 +34,7 @@ const fn fixed(title: &'static str, align: Align, max: usize) -> Column {
 
 const RANK: Column = fixed("#", Align::Right, 5);
 const SCORE: Column = fixed("SCORE", Align::Right, 6);
+const LOG: Column = Column { title: "LOG", align: Align::Left, max: 24, min: 8 };
 const COLUMNS: &[Column] = &[
     fixed("TIME", Align::Left, 19),
     Column { title: "SOURCE", align: Align::Left, max: 47, min: 21 },
@@ -55,6 +56,7 @@ pub(super) struct Table {
     terminal: Option<usize>,
     columns: Vec<&'static Column>,
     hits: bool,
+    logs: bool,
     held: Vec<(Vec<String>, Option<String>)>,
     settled: Option<Vec<usize>>,
 }
@@ -63,7 +65,16 @@ impl Table {
     pub(super) fn new(terminal: Option<usize>, hits: bool) -> Table {
         let lead: &[&Column] = if hits { &[&RANK, &SCORE] } else { &[] };
         let columns = lead.iter().copied().chain(COLUMNS).collect();
-        Table { terminal, columns, hits, held: Vec::new(), settled: None }
+        Table { terminal, columns, hits, logs: false, held: Vec::new(), settled: None }
+    }
+
+    /// The same; where rows are of several logs, with a column for them.
+    pub(super) fn of_logs(mut self, logs: bool) -> Table {
+        self.logs = logs;
+        if logs {
+            self.columns.insert(if self.hits { 2 } else { 0 }, &LOG);
+        }
+        self
     }
 
     pub(super) fn row(
@@ -77,6 +88,9 @@ impl Table {
             cells.push(hit.map(|h| h.rank.to_string()).unwrap_or_default());
             cells.push(hit.map(|h| format!("{:.3}", json::round(h.score))).unwrap_or_default());
         }
+        if self.logs {
+            cells.push(row.text("log"));
+        }
         cells.extend([
             time(&row.text("timestamp")),
             row.source(),
@@ -89,7 +103,7 @@ impl Table {
             row.behaviours().join(","),
         ]);
         let cells: Vec<_> = cells.iter().map(|c| safe::terminal(c)).collect();
-        let why = hit.filter(|h| !h.why.is_empty()).map(|h| safe::terminal(&h.why.join("; ")));
+        let why = hit.map(|hit| reasons(&hit)).filter(|lines| !lines.is_empty());
         if let Some(widths) = &self.settled {
             return self.line(out, widths, &cells, why.as_deref());
         }
@@ -182,10 +196,35 @@ impl Table {
         writeln!(out, "{}", text.trim_end())?;
         if let Some(why) = why {
             let limit = self.terminal.map_or(usize::MAX, |t| t.saturating_sub(7));
-            writeln!(out, "       {}", safe::shorten(why, limit))?;
+            for why in why.lines() {
+                writeln!(out, "       {}", safe::shorten(why, limit))?;
+            }
         }
         Ok(())
     }
+}
+
+/// Why it matched and how many say the same, in a line; what its score is the sum of, a line each.
+fn reasons(hit: &Hit<'_>) -> String {
+    let mut first = hit.why.to_vec();
+    if hit.also > 0 {
+        first.push(format!("+ {} similar", grouped(hit.also)));
+    }
+    let mut lines = Vec::with_capacity(1 + hit.parts.len());
+    if !first.is_empty() {
+        lines.push(safe::terminal(&first.join("; ")));
+    }
+    for part in hit.parts {
+        lines.push(format!(
+            "{:+.3} = {:.3} × {:.3}  {}: {}",
+            part.adds,
+            part.value,
+            part.weight,
+            safe::terminal(&part.name),
+            safe::terminal(&part.why)
+        ));
+    }
+    lines.join("\n")
 }
 
 /// `2026-11-20 05:56:41` of an EVE timestamp.
@@ -194,7 +233,7 @@ fn time(timestamp: &str) -> String {
 }
 
 /// `999`, `12.3k`, `4.5M`: three digits or so.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: &[(u64, &str)] =
         &[(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
     for (unit, name) in UNITS {
@@ -266,13 +305,23 @@ mod tests {
         let mut table = Table::new(None, true);
         let mut out = Vec::new();
         let why = ["app is ssh".to_owned(), "tag production".to_owned()];
-        let hit = Hit { score: 0.75, why: &why, rank: 1, query_id: None };
+        let part = ghost_node::api::PartLine {
+            name: "app:ssh".to_owned(),
+            value: 0.5,
+            weight: 1.5,
+            adds: 0.75,
+            why: "wanted, and it holds".to_owned(),
+        };
+        let hit =
+            Hit { score: 0.75, why: &why, rank: 1, query_id: None, also: 212, parts: &[part] };
         let line = flow("x");
         table.row(&mut out, &Row::parse(line.as_bytes()).unwrap(), Some(hit)).unwrap();
         table.finish(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("0.750"));
-        assert!(text.lines().last().unwrap().contains("app is ssh; tag production"));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[2].contains("app is ssh; tag production; + 212 similar"), "{text}");
+        assert!(lines[3].contains("+0.750 = 0.500 × 1.500  app:ssh: wanted"), "{text}");
     }
 
     #[test]

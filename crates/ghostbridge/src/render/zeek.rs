@@ -38,9 +38,21 @@ const FIELDS: &[(&str, &str)] = &[
 #[derive(Debug, Default)]
 pub(super) struct Zeek {
     begun: bool,
+    logs: bool,
 }
 
+/// Whose log a row is of, where there are several.
+const LOG: &[(&str, &str)] = &[("log", "string")];
+
 impl Zeek {
+    pub(super) fn new(logs: bool) -> Zeek {
+        Zeek { begun: false, logs }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        FIELDS.iter().chain(if self.logs { LOG } else { &[] }).copied()
+    }
+
     fn begin(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.begun {
             return Ok(());
@@ -48,14 +60,14 @@ impl Zeek {
         self.begun = true;
         out.write_all(b"#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n")?;
         out.write_all(b"#unset_field\t-\n#path\tconn\n")?;
-        let (names, types): (Vec<_>, Vec<_>) = FIELDS.iter().copied().unzip();
+        let (names, types): (Vec<_>, Vec<_>) = self.fields().unzip();
         writeln!(out, "#fields\t{}", names.join("\t"))?;
         writeln!(out, "#types\t{}", types.join("\t"))
     }
 
     pub(super) fn row(&mut self, out: &mut impl Write, row: &Row) -> io::Result<()> {
         self.begin(out)?;
-        let cells: Vec<_> = FIELDS.iter().map(|(field, _)| cell(row, field)).collect();
+        let cells: Vec<_> = self.fields().map(|(field, _)| cell(row, field)).collect();
         writeln!(out, "{}", cells.join("\t"))
     }
 
@@ -89,6 +101,7 @@ fn cell(row: &Row, field: &str) -> String {
         "orig_pkts" => row.packets_to(true).to_string(),
         "resp_pkts" => row.packets_to(false).to_string(),
         "community_id" => text(&row.text("community_id")),
+        "log" => text(&row.text("log")),
         "vlan" => row.list("vlan").first().map_or_else(|| "-".to_owned(), |v| text(v)),
         "server_name" => text(&row.text("tls.sni")),
         "query" => text(&row.dns_names().first().cloned().unwrap_or_default()),
