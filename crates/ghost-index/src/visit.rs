@@ -55,6 +55,8 @@ pub trait Visit {
 pub struct Met<'a> {
     /// Bit i: `also[i]` holds.
     pub held: u64,
+    /// Tells openers of several logs apart.
+    salt: u32,
     place: Place<'a>,
 }
 
@@ -70,7 +72,13 @@ impl std::fmt::Debug for Met<'_> {
     }
 }
 
-impl Met<'_> {
+impl<'a> Met<'a> {
+    /// The same event, where openers of several logs are told apart by `salt`.
+    #[must_use]
+    pub fn salted(self, salt: u32) -> Met<'a> {
+        Met { salt, ..self }
+    }
+
     fn value(&self, column: Column) -> u64 {
         match self.place {
             Place::Doc(segment, doc) => segment.value(column, doc),
@@ -119,7 +127,10 @@ impl Met<'_> {
     /// As [`Hit::opener`](crate::Hit::opener).
     #[must_use]
     pub fn opener(&self) -> u32 {
-        u32::try_from(self.value(Column::Opener)).unwrap_or(0)
+        match u32::try_from(self.value(Column::Opener)).unwrap_or(0) {
+            0 => 0,
+            opener => opener ^ self.salt,
+        }
     }
 
     /// From the first to the last packet.
@@ -218,7 +229,7 @@ pub(crate) fn entries<'e>(
     for entry in entries {
         if let Some(held) = walk.meets(entry) {
             matched += 1;
-            each(&Met { held, place: Place::Entry(entry) });
+            each(&Met { held, salt: 0, place: Place::Entry(entry) });
         }
     }
     matched
@@ -235,7 +246,7 @@ pub(crate) fn entry_terms<'e>(
     for entry in entries {
         let Some(held) = walk.meets(entry) else { continue };
         matched += 1;
-        let met = Met { held, place: Place::Entry(entry) };
+        let met = Met { held, salt: 0, place: Place::Entry(entry) };
         let mut terms: Vec<&[u8]> = entry.terms().collect();
         // Some stand twice.
         terms.sort_unstable();
@@ -279,7 +290,7 @@ impl<'s> Within<'s> {
         let held = self.also.iter().enumerate();
         let held =
             held.filter(|(_, docs)| docs.contains(doc)).fold(0, |bits, (i, _)| bits | 1 << i);
-        Met { held, place: Place::Doc(self.segment, doc) }
+        Met { held, salt: 0, place: Place::Doc(self.segment, doc) }
     }
 
     pub(crate) fn events(&self, each: &mut dyn FnMut(&Met<'_>)) {

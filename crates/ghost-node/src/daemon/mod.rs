@@ -23,6 +23,7 @@ mod ports;
 mod queues;
 mod receiving;
 mod refine;
+mod scorer;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sealing;
@@ -65,12 +66,13 @@ pub use shipping::{
     Address, Carrier, Connection, HostKey, NotAnAddress, REPLICAS_MAX, ReplicaAsk, ReplicaConfig,
     ReplicaError, ReplicaStatus, cosigned_by, replicas_known, ssh_folder,
 };
+pub use scorer::WishError;
 pub use status::{
     BlocksStatus, Flows, IndexStatus, LogStatus, Loss, ModelStatus, PortStatus, QueueStatus,
     Status, Traffic,
 };
 
-use crate::anomaly::Anomalies;
+use crate::anomaly::alerts::{Desks, Numbers};
 use crate::ask::Encoder;
 use crate::config::{Config, Granularity};
 use crate::import::FileReport;
@@ -330,6 +332,7 @@ pub(crate) struct Inner {
     answering: Answering,
     fans: Fans,
     encoder: SharedEncoder,
+    alerted: Numbers,
     running: Running,
     receiving: receiving::Held,
     started_ns: i64,
@@ -437,6 +440,12 @@ impl Daemon {
             Teller::new(Arc::clone(&news)),
         );
         sealing.begin(&mut pen)?;
+        let identity = config.identity.clone().unwrap_or_else(machine::host_name);
+        let (desks, tellers) =
+            Desks::start(&config.alerts.told(), &identity, &clock, scorer::seed(&random))
+                .map_err(DaemonError::Thread)?;
+        threads.extend(tellers);
+        let alerted = desks.numbers();
         let writer = Writer {
             sealing,
             bytes_before: 0,
@@ -452,6 +461,7 @@ impl Daemon {
             ports: shared.ports(),
             ports_version: 0,
             incidents_epoch: recovery.epoch,
+            desks,
         };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -484,6 +494,8 @@ impl Daemon {
                 (Some(frames), None)
             }
         };
+        let (scoring, keeper, thread) = scorer::begin(&config, data, &shared, &*host)?;
+        threads.extend(thread);
         let [a, b, c, d, e, f, g, h, ..] = random;
         let pipeline = Pipeline {
             frames,
@@ -491,7 +503,8 @@ impl Daemon {
             filter,
             packets: config.granularity == Granularity::Packet,
             digest: config.packet.digest,
-            anomalies: Anomalies::default(),
+            scoring,
+            keeper,
             shared: Arc::clone(&shared),
             writer: queue.clone(),
             control: wishes,
@@ -525,6 +538,7 @@ impl Daemon {
                     shutdown::tap_and_writer(&tap, &queue);
                     shared.log_ended.store(true, Ordering::Release);
                     index.wake();
+                    held_logs.stop();
                     return Err(error);
                 }
             };
@@ -559,6 +573,7 @@ impl Daemon {
             answering: Answering::default(),
             fans: Fans::default(),
             encoder: Mutex::new(Encoder::new(profile, open)),
+            alerted,
             running: Running::default(),
             receiving: receiving::Held::default(),
             threads: Mutex::new(threads),
@@ -621,7 +636,7 @@ impl Daemon {
             running: &self.inner.running,
             writer: &self.inner.writer,
             reader: self.inner.searched.reader(),
-            anomalies: Anomalies::default(),
+            anomalies: self.inner.anomalies(),
         };
         session.run(ask, input, told)
     }

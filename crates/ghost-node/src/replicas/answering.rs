@@ -164,8 +164,8 @@ impl Answer for Daemon {
         load_permille()
     }
 
-    fn durable(&self, _: LogId, _: Seq) {
-        self.held_logs().wake();
+    fn durable(&self, log: LogId, _: Seq) {
+        self.held_logs().came(log);
     }
 }
 

@@ -152,6 +152,9 @@ impl HeldLog {
     /// For who has no thread that feeds the index: brings it up to the log where the rest is too
     /// much for one question, unless somebody else is at it or it can't be written; says so.
     pub(crate) fn open_once(&self) -> Result<Vec<String>, StoreError> {
+        if self.searched.lock().is_some() {
+            return Ok(Vec::new());
+        }
         let folder = self.dir.index();
         let read = match EmbeddedIndex::open_read(&folder) {
             Ok(index) => Some(index),

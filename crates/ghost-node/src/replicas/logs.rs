@@ -29,6 +29,8 @@ pub(crate) struct HeldLogs {
     /// Wakes the thread that feeds them.
     feeder: OnceLock<Thread>,
     stopping: AtomicBool,
+    /// A log came of which nothing is known here yet.
+    strange: AtomicBool,
 }
 
 /// The logs that one question is for.
@@ -53,6 +55,7 @@ impl HeldLogs {
             fed,
             feeder: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            strange: AtomicBool::new(false),
         };
         logs.look();
         logs
@@ -69,12 +72,6 @@ impl HeldLogs {
             logs.push(known.map_or_else(|| Arc::new(HeldLog::new(dir)), Arc::clone));
         }
         logs.clone()
-    }
-
-    /// The held log of this id.
-    pub(crate) fn of(&self, id: LogId) -> Option<Arc<HeldLog>> {
-        let find = |logs: &[Arc<HeldLog>]| logs.iter().find(|l| l.dir().log_id() == id).cloned();
-        find(&self.known()).or_else(|| find(&self.look()))
     }
 
     fn known(&self) -> Vec<Arc<HeldLog>> {
@@ -133,8 +130,15 @@ impl HeldLogs {
         (held, notes)
     }
 
-    /// Something came: the indexes are fed now.
-    pub(crate) fn wake(&self) {
+    /// Something came of this log: its index is fed now.
+    pub(crate) fn came(&self, id: LogId) {
+        if self.known().iter().all(|log| log.dir().log_id() != id) {
+            self.strange.store(true, Ordering::Release);
+        }
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(thread) = self.feeder.get() {
             thread.unpark();
         }
@@ -168,8 +172,17 @@ impl HeldLogs {
 
     fn feed(&self, clock: &dyn Clock, say: &dyn Fn(String)) {
         let mut fed: Vec<(Arc<HeldLog>, Feeding, String)> = Vec::new();
+        let mut looked_ns = None;
         while !self.stopping.load(Ordering::Acquire) {
-            let logs = self.look();
+            let now_ns = clock.monotonic_ns();
+            let due = |at: u64| now_ns.saturating_sub(at) >= HELD_LOOK.as_nanos() as u64;
+            let strange = self.strange.swap(false, Ordering::AcqRel);
+            let logs = if strange || looked_ns.is_none_or(due) {
+                looked_ns = Some(now_ns);
+                self.look()
+            } else {
+                self.known()
+            };
             fed.retain(|(log, _, _)| {
                 let stays = logs.iter().any(|other| Arc::ptr_eq(other, log));
                 if !stays {
@@ -184,7 +197,7 @@ impl HeldLogs {
             }
             let (mut more, mut waiting) = (false, false);
             for (log, feeding, trouble) in &mut fed {
-                match log.feed(feeding, clock.monotonic_ns(), false) {
+                match log.feed(feeding, now_ns, false) {
                     Ok(step) => {
                         (more, waiting) = (more | step.more, waiting | step.waiting);
                         trouble.clear();

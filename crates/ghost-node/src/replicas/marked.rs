@@ -67,6 +67,11 @@ impl<'a> Marked<'a> {
         flow ^ u64::from(self.mark).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
+    /// Tells openers of several logs apart: what two bridges saw alike is not one hit.
+    fn salt(&self) -> u32 {
+        u32::from(self.mark).wrapping_mul(0x9e37_79b9)
+    }
+
     fn mark(&self, hit: Hit) -> Hit {
         let mut at = hit.at;
         if self.mark > 0 && at.segment >> SEGMENT_BITS == 0 {
@@ -74,7 +79,8 @@ impl<'a> Marked<'a> {
         }
         let last = (1 << MARK_BITS) - 1 - u64::from(self.mark);
         let rank = (hit.rank.0, hit.rank.1 << MARK_BITS | last);
-        Hit { at, flow: self.flow(hit.flow), rank, ..hit }
+        let opener = if hit.opener == 0 { 0 } else { hit.opener ^ self.salt() };
+        Hit { at, flow: self.flow(hit.flow), opener, rank, ..hit }
     }
 
     fn clauses(&self, clauses: &[Clause]) -> Vec<Clause> {
@@ -132,7 +138,7 @@ impl Index for Marked<'_> {
     }
 
     fn events(&self, walk: &Walk, each: &mut dyn FnMut(&Met<'_>)) -> Result<Walked, IndexError> {
-        self.index.events(&self.walk(walk), each)
+        self.index.events(&self.walk(walk), &mut |met| each(&met.salted(self.salt())))
     }
 
     fn terms(
@@ -231,6 +237,7 @@ mod tests {
                     minute: None,
                     score: 0.0,
                     shape_score: 0.0,
+                    opener: 7,
                     held: 0,
                     rank: (1, 2),
                 };
