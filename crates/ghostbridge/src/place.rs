@@ -7,6 +7,11 @@ use ghost_node::{DataDir, Models, Profile, Tags, default_model_dirs};
 use crate::cli::{Place, Precision};
 use crate::outcome::Failed;
 
+/// Whether there is a log here: its own, or others' that it holds.
+fn has_log(data: &DataDir) -> bool {
+    data.root().join("log").is_dir() || data.root().join("replicas").is_dir()
+}
+
 impl Place {
     /// The data folder asked for, else the default one.
     pub(crate) fn data(&self) -> DataDir {
@@ -34,7 +39,6 @@ impl Place {
     pub(crate) fn asked(&self) -> DataDir {
         let own = self.data();
         let service = DataDir::default_for(true, None, None);
-        let has_log = |data: &DataDir| data.root().join("log").is_dir();
         if self.chosen().is_none() && !has_log(&own) && has_log(&service) { service } else { own }
     }
 
@@ -46,7 +50,7 @@ impl Place {
     /// The data folder of a command that only reads: it must hold a log.
     pub(crate) fn data_with_log(&self) -> Result<DataDir, Failed> {
         let data = self.asked();
-        if data.root().join("log").is_dir() {
+        if has_log(&data) {
             return Ok(data);
         }
         Err(Failed::new(format!(

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use ghost_node::api::{Following, Subject, Told};
+use ghost_node::api::{Following, Question, Subject, Told};
 use ghost_node::daemon::Follow;
 use ghost_node::store;
 
@@ -111,7 +111,10 @@ impl Printer<'_> {
         }
         let subject = Subject::Flows(asked.filters.join(" "));
         let mut memory = Memory::open(place)?;
-        let mut reply = memory.ask(&question(place, subject, &asked.span, asked.limit)?)?;
+        // What is followed is this host's own log.
+        let question = question(place, subject, &asked.span, asked.limit)?;
+        let question = Question { logs: vec!["own".to_owned()], ..question };
+        let mut reply = memory.ask(&question)?;
         notes(&reply.head);
         while let Some(hit) = reply.next()? {
             // Flows that are open yet come when they end.

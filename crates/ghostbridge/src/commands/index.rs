@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ghost_node::adopt::{adopt, data_folder_of};
+use ghost_node::replicas::held_index;
 use ghost_node::store;
 use serde_json::json;
 
@@ -10,6 +11,7 @@ use crate::cli::{Place, VerdictFormat};
 use crate::commands::log::print_json;
 use crate::commands::memory;
 use crate::outcome::{Done, Failed, printed, say};
+use crate::render::safe_text;
 
 /// `index rebuild`.
 pub(crate) fn rebuild(place: &Place, from: Option<PathBuf>) -> Result<Done, Failed> {
@@ -40,22 +42,35 @@ fn same(a: &ghost_node::DataDir, b: &ghost_node::DataDir) -> bool {
 }
 
 /// `index status`.
-pub(crate) fn status(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
-    let store = memory::open_files(place)?;
-    let status = store.index_status();
-    let digest = store.content_digest().map_err(memory::failed)?;
+pub(crate) fn status(
+    place: &Place,
+    log: Option<&str>,
+    output: VerdictFormat,
+) -> Result<Done, Failed> {
+    let (status, tail_events, digest) = match log {
+        None => {
+            let store = memory::open_files(place)?;
+            let digest = store.content_digest().map_err(memory::failed)?;
+            (store.index_status(), store.tail_events(), digest)
+        }
+        Some(name) => {
+            let held = held_index(&place.data_with_log()?, name).map_err(memory::failed)?;
+            held.notes.iter().for_each(|note| say(format_args!("note: {}", safe_text(note))));
+            (held.status, held.tail_events, held.digest)
+        }
+    };
     match output {
         VerdictFormat::Json => print_json(&json!({
             "events": status.events,
             "shapes": status.shapes,
             "shapes_refined": status.shapes_refined,
             "indexed_to": status.indexed_to,
-            "not_indexed_events": store.tail_events(),
+            "not_indexed_events": tail_events,
             "partitions": status.partitions,
             "damaged": status.damaged,
             "content_digest": digest,
         }))?,
-        VerdictFormat::Table => printed(print_table(&status, store.tail_events(), &digest))?,
+        VerdictFormat::Table => printed(print_table(&status, tail_events, &digest))?,
     }
     Ok(if status.damaged.is_empty() { Done::Well } else { Done::Nothing })
 }

@@ -8,7 +8,7 @@ use ghost_node::Timestamp;
 use ghost_node::api::{
     AnswerHead, Answering, Client, ClientError, ClientHit, Code, PartLine, Question, Subject,
 };
-use ghost_node::store::{Answer, QueryError, Store, StoreError, Tags};
+use ghost_node::store::{Found, QueryError, Store, StoreError, Tags};
 use jiff::Zoned;
 
 use crate::cli::{Place, Span};
@@ -28,7 +28,7 @@ pub(crate) struct Reply<'m> {
 }
 
 enum Hits<'m> {
-    Files { store: &'m Store, answer: Box<Answer>, at: usize },
+    Files { store: &'m Store, found: Box<Found>, at: usize },
     Daemon(Answering<'m>),
 }
 
@@ -59,7 +59,11 @@ impl Memory {
     pub(crate) fn open(place: &Place) -> Result<Memory, Failed> {
         match daemon(place)? {
             Some(client) => Ok(Memory::Daemon(Box::new(client))),
-            None => Ok(Memory::Files(Box::new(open_files(place)?))),
+            None => {
+                let mut store = open_files(place)?;
+                store.with_held(&place.data_with_log()?).map_err(failed)?;
+                Ok(Memory::Files(Box::new(store)))
+            }
         }
     }
 
@@ -73,16 +77,22 @@ impl Memory {
     /// Asks one question.
     pub(crate) fn ask(&mut self, question: &Question) -> Result<Reply<'_>, NoAnswer> {
         match self {
+            Memory::Files(_) if !question.replicas.is_empty() => {
+                Err(NoAnswer::Memory(Failed::unreachable(
+                    "replicas are asked through the daemon, and none runs here: `ghostbridge run`",
+                )))
+            }
             Memory::Files(store) => {
                 let limits = question.limits();
-                let answer = match &question.subject {
+                let found = match &question.subject {
                     Subject::Query(words) => store.query(words, &limits),
                     Subject::Flows(filters) => store.flows(filters, &limits),
                     Subject::Similar(to) => store.similar(to, &limits),
                 }
                 .map_err(no_answer)?;
-                let head = AnswerHead::of(&answer);
-                let hits = Hits::Files { store, answer: Box::new(answer), at: 0 };
+                let mut head = AnswerHead::of(&found.answer);
+                head.logs.clone_from(&found.logs);
+                let hits = Hits::Files { store, found: Box::new(found), at: 0 };
                 Ok(Reply { head, hits })
             }
             Memory::Daemon(client) => {
@@ -104,8 +114,9 @@ impl Reply<'_> {
     /// The next hit; `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<ClientHit>, Failed> {
         match &mut self.hits {
-            Hits::Files { store, answer, at } => {
-                let Some(hit) = answer.hits.get(*at) else { return Ok(None) };
+            Hits::Files { store, found, at } => {
+                let Some(hit) = found.answer.hits.get(*at) else { return Ok(None) };
+                let from = found.from(*at).map(str::to_owned);
                 *at += 1;
                 let line = store.read(hit.position).map_err(Failed::caused)?;
                 Ok(Some(ClientHit {
@@ -113,6 +124,7 @@ impl Reply<'_> {
                     why: hit.why.clone(),
                     also: hit.also,
                     parts: hit.parts.iter().map(PartLine::from).collect(),
+                    from,
                     line,
                 }))
             }
@@ -144,6 +156,8 @@ pub(crate) fn question(
         tags: (!tags.is_empty()).then_some(tags),
         grouped: false,
         explained: false,
+        logs: Vec::new(),
+        replicas: Vec::new(),
     })
 }
 
@@ -189,6 +203,7 @@ pub(crate) fn failed(error: StoreError) -> Failed {
         StoreError::Query(QueryError::NoEvent(_)) => Failed::new(error),
         StoreError::Query(QueryError::Index(_)) => Failed::caused(error),
         StoreError::Query(_) | StoreError::NotAFilter(_) => Failed::usage(error),
+        StoreError::NoSuchLog { .. } => Failed::new(error),
         error => Failed::caused(error),
     }
 }
