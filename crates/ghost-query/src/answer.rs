@@ -436,6 +436,10 @@ fn shape_scores(
         let shapes = index.shapes();
         cosines.extend(shapes.iter().map(|s| s.id).zip(shapes.cosines(meant)));
     }
+    // A shape of both the index and the tail is one, the better of the two; and the order is that of
+    // ids, so that a copy of the log sums up to the same, wherever its tail begins.
+    cosines.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    cosines.dedup_by_key(|c| c.0);
     if cosines.is_empty() {
         return Nearness { cosines, mean: 0.0, best: 0.0, weight: 0.0 };
     }
@@ -453,8 +457,6 @@ fn shape_scores(
         .collect();
     scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     scored.truncate(limits::SHAPES_SCORED_MAX);
-    // A shape of both the index and the tail: the last of equal ids counts; make it the better.
-    scored.reverse();
     request.shapes = scored;
     Nearness { cosines, mean, best, weight }
 }
