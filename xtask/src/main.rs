@@ -39,8 +39,9 @@ Usage: cargo xtask NAME [options]
   bench soak [--minutes N] [--from SEED]
                         simulated crash histories, as many as fit
   mutants [--only NAME] bugs put in on purpose: the histories must catch each
-  eval [--corpus DIR --set NAME] [--json] [--keep]
-                        counts, names and retrieval against a labelled corpus
+  eval [--corpus DIR --set NAME] [--only PART,…] [--seeds 1..20] [--json] [--keep] [--out DIR]
+                        against a labelled corpus: counts, retrieval, table, sources,
+                        paraphrases, detectors, anomalies
   fixtures [--check]    write the captures of tests/fixtures/pcap that are made here
   model                 put the language model in place
 ";

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::corpus::Corpus;
 use super::retrieval::protocol;
-use super::{Score, Seen};
+use super::{Bound, Score, Seen};
 
 /// Names shown of what differs.
 const SHOWN: usize = 6;
@@ -59,7 +59,7 @@ fn share(
     if more > 0 {
         told += &format!(" and {more} more");
     }
-    Score { name, value: ratio(equal, all), floor: Some(floor), told }
+    Score { name, value: ratio(equal, all), bound: Bound::AtLeast(floor), told }
 }
 
 fn community_ids(corpus: &Corpus, flows: &[Seen]) -> Score {
@@ -79,7 +79,7 @@ fn community_ids(corpus: &Corpus, flows: &[Seen]) -> Score {
     Score {
         name: "Community IDs found",
         value: ratio(both, expected),
-        floor: Some(0.99),
+        bound: Bound::AtLeast(0.99),
         told: format!("{both} of {expected}; {ours} told"),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::corpus::{Corpus, Truth, canonical};
 use super::counts::ratio;
-use super::{Score, Seen};
+use super::{Bound, Score, Seen};
 
 const FLOOR: f64 = 0.97;
 const SHOWN: usize = 4;
@@ -85,7 +85,7 @@ fn score(
         examples.truncate(SHOWN);
         told += &format!("; {count} {what}, so {}", shown(&examples));
     }
-    Score { name, value: ratio(both, of), floor: Some(FLOOR), told }
+    Score { name, value: ratio(both, of), bound: Bound::AtLeast(FLOOR), told }
 }
 
 /// Examples, short and without what could steer a terminal.

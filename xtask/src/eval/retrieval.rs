@@ -5,7 +5,7 @@
 //! and is counted as unmatched. A hit below IP stands for its capture only where that has no IP
 //! flow; otherwise it is left out and counted.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -32,6 +32,27 @@ pub(super) struct Scored {
     pub(super) relevant: usize,
 }
 
+/// One hit, as far as a score needs it.
+#[derive(Debug, Clone)]
+pub(super) struct Ranked {
+    pub(super) query: String,
+    pub(super) rank: u64,
+    pub(super) file: String,
+    /// `None` below IP.
+    pub(super) key: Option<Key>,
+}
+
+impl Ranked {
+    pub(super) fn of(hit: &Seen) -> Ranked {
+        Ranked {
+            query: hit.event["query_id"].as_str().unwrap_or_default().to_owned(),
+            rank: hit.event["rank"].as_u64().unwrap_or(u64::MAX),
+            file: hit.file.clone(),
+            key: flow_key(&hit.event),
+        }
+    }
+}
+
 /// What a hit stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Unit {
@@ -40,10 +61,11 @@ enum Unit {
     File(String),
 }
 
-pub(super) fn score(corpus: &Corpus, hits: &[Seen]) -> Retrieval {
-    let mut by_query: HashMap<&str, Vec<&Seen>> = HashMap::new();
+/// Scores answers to the corpus's questions.
+pub(super) fn score(corpus: &Corpus, hits: &[Ranked]) -> Retrieval {
+    let mut by_query: HashMap<&str, Vec<&Ranked>> = HashMap::new();
     for hit in hits {
-        by_query.entry(hit.event["query_id"].as_str().unwrap_or_default()).or_default().push(hit);
+        by_query.entry(&hit.query).or_default().push(hit);
     }
     let (mut unmatched, mut dropped) = (0, 0);
     let mut queries = Vec::new();
@@ -53,27 +75,57 @@ pub(super) fn score(corpus: &Corpus, hits: &[Seen]) -> Retrieval {
             continue;
         }
         let mut hits = by_query.remove(query.id.as_str()).unwrap_or_default();
-        hits.sort_by_key(|h| h.event["rank"].as_u64().unwrap_or(u64::MAX));
+        hits.sort_by_key(|h| h.rank);
         let grades = grades(corpus, query, &hits, &mut unmatched, &mut dropped);
-        queries.push(Scored {
-            id: query.id.clone(),
-            kind: query.kind.clone(),
-            words: query.words.clone(),
-            ndcg: ndcg(&grades, &relevant),
-            relevant: relevant.len(),
-        });
+        queries.push(Scored::of(query, ndcg(&grades, &relevant), relevant.len()));
     }
-    let mut kinds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for query in &queries {
-        kinds.entry(query.kind.clone()).or_default().push(query.ndcg);
+    Retrieval::of(queries, unmatched, dropped)
+}
+
+/// What an answer in random order would score.
+pub(super) fn by_chance(corpus: &Corpus) -> Retrieval {
+    let flows: usize = corpus.flows.values().map(BTreeSet::len).sum();
+    let bare = corpus.truth.keys().filter(|file| !corpus.flows.contains_key(*file)).count();
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let units = (flows + bare).max(1) as f64;
+    let ranks: f64 = gain(&[1; DEPTH]);
+    let queries = corpus.queries.iter().filter_map(|query| {
+        let mut relevant = relevant_grades(query);
+        let all: f64 = relevant.iter().map(|g| 2_f64.powf(f64::from(*g)) - 1.0).sum();
+        relevant.sort_unstable_by(|a, b| b.cmp(a));
+        let count = relevant.len();
+        relevant.truncate(DEPTH);
+        let best = gain(&relevant);
+        (count > 0 && best > 0.0).then(|| Scored::of(query, all / units * ranks / best, count))
+    });
+    Retrieval::of(queries.collect(), 0, 0)
+}
+
+impl Scored {
+    fn of(query: &Query, ndcg: f64, relevant: usize) -> Scored {
+        let (id, kind, words) = (query.id.clone(), query.kind.clone(), query.words.clone());
+        Scored { id, kind, words, ndcg, relevant }
     }
-    let all: Vec<f64> = queries.iter().map(|q| q.ndcg).collect();
-    Retrieval {
-        mean: mean(&all),
-        kinds: kinds.into_iter().map(|(kind, values)| (kind, mean(&values))).collect(),
-        queries,
-        unmatched,
-        dropped,
+}
+
+impl Retrieval {
+    fn of(queries: Vec<Scored>, unmatched: usize, dropped: usize) -> Retrieval {
+        let mut kinds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for query in &queries {
+            kinds.entry(query.kind.clone()).or_default().push(query.ndcg);
+        }
+        let all: Vec<f64> = queries.iter().map(|q| q.ndcg).collect();
+        Retrieval {
+            mean: mean(&all),
+            kinds: kinds.into_iter().map(|(kind, values)| (kind, mean(&values))).collect(),
+            queries,
+            unmatched,
+            dropped,
+        }
+    }
+
+    pub(super) fn kind(&self, kind: &str) -> f64 {
+        self.kinds.get(kind).copied().unwrap_or(0.0)
     }
 }
 
@@ -88,7 +140,7 @@ fn relevant_grades(query: &Query) -> Vec<u32> {
 fn grades(
     corpus: &Corpus,
     query: &Query,
-    hits: &[&Seen],
+    hits: &[&Ranked],
     unmatched: &mut usize,
     dropped: &mut usize,
 ) -> Vec<u32> {
@@ -106,7 +158,7 @@ fn grades(
         }
         let of_file = query.files.get(&hit.file).copied().unwrap_or(0);
         let known = corpus.flows.get(&hit.file);
-        let (unit, grade) = match flow_key(&hit.event) {
+        let (unit, grade) = match hit.key.clone() {
             None if known.is_some() => {
                 *dropped += 1;
                 continue;
@@ -131,7 +183,7 @@ fn grades(
 }
 
 /// The key of an event's flow; `None` below IP.
-fn flow_key(event: &Value) -> Option<Key> {
+pub(super) fn flow_key(event: &Value) -> Option<Key> {
     let proto = Value::from(protocol(event)?);
     let [src, sport] = [&event["src_ip"], &event["src_port"]];
     let [dst, dport] = [&event["dest_ip"], &event["dest_port"]];
@@ -198,7 +250,7 @@ fn gain(grades: &[u32]) -> f64 {
     gains.sum::<f64>() + 0.0
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a handful")]
     if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
 }
@@ -231,11 +283,15 @@ mod tests {
         corpus
     }
 
-    fn hits(ports: &[u64]) -> Vec<Seen> {
+    fn ranked(file: &str, event: Value) -> Ranked {
+        Ranked::of(&Seen { file: file.into(), event })
+    }
+
+    fn hits(ports: &[u64]) -> Vec<Ranked> {
         let with_rank = |(at, port): (usize, &u64)| {
             let mut event = tcp(*port);
             event["rank"] = (at + 1).into();
-            Seen { file: "a".into(), event }
+            ranked("a", event)
         };
         ports.iter().enumerate().map(with_rank).collect()
     }
@@ -244,7 +300,7 @@ mod tests {
     fn the_ideal_order_scores_one_when_the_capture_without_flows_is_there_too() {
         let mut hits = hits(&[1, 2]);
         let arp = json!({"query_id": "q", "rank": 3, "proto": "ARP", "src_ip": "10.0.0.1"});
-        hits.push(Seen { file: "arp".into(), event: arp });
+        hits.push(ranked("arp", arp));
         let result = score(&corpus(), &hits);
         assert!((result.mean - 1.0).abs() < 1e-12, "{result:?}");
         assert_eq!((result.unmatched, result.dropped), (0, 0));
@@ -276,7 +332,7 @@ mod tests {
     #[test]
     fn an_event_below_ip_is_dropped_where_the_capture_has_flows() {
         let arp = json!({"query_id": "q", "rank": 1, "proto": "0x88cc"});
-        let result = score(&corpus(), &[Seen { file: "a".into(), event: arp }]);
+        let result = score(&corpus(), &[ranked("a", arp)]);
         assert_eq!((result.dropped, result.mean), (1, 0.0));
     }
 
