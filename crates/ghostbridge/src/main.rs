@@ -3,6 +3,7 @@
 //! Reads the command line, runs one command, and turns its end into an exit code. What a command
 //! does stands in the file of its name.
 
+mod btrfs_receive;
 mod cli;
 mod commands;
 mod helper;
@@ -12,9 +13,11 @@ mod notify;
 mod outcome;
 mod place;
 mod privileges;
+mod receiving;
 mod render;
 mod settings;
 mod signals;
+mod ssh;
 
 use std::process::ExitCode;
 

@@ -9,8 +9,8 @@
 use rustix::io::Errno;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
-    clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
-    set_no_new_privs,
+    clear_ambient_capability_set, configure_capability_in_ambient_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
 use crate::outcome::Failed;
@@ -60,6 +60,26 @@ fn lower(keep: CapabilitySet) -> rustix::io::Result<()> {
         return Err(Errno::PERM);
     }
     Ok(())
+}
+
+/// Does something (starts a program) while this thread hands a capability down to what it starts,
+/// where it has them itself and is not root.
+pub(crate) fn handing_down<T>(
+    capability: CapabilitySet,
+    work: impl FnOnce() -> std::io::Result<T>,
+) -> std::io::Result<T> {
+    let sets = capabilities(None)?;
+    // Of root's programs the kernel grants what is left in the bounding set.
+    let hands = sets.permitted.contains(capability) && !rustix::process::geteuid().is_root();
+    if !hands {
+        return work();
+    }
+    set_capabilities(None, CapabilitySets { inheritable: capability, ..sets })?;
+    configure_capability_in_ambient_set(capability, true)?;
+    let done = work();
+    clear_ambient_capability_set()?;
+    set_capabilities(None, sets)?;
+    done
 }
 
 /// Whether this process has all of `wanted`.

@@ -59,6 +59,9 @@ pub(crate) struct Verify {
     /// The key of a witness whose cosignature the checkpoint must bear, or a file that holds one
     #[arg(long = "witness", value_name = "VKEY", requires = "against")]
     pub(crate) witnesses: Vec<String>,
+    /// Hold it against the newest checkpoint that this replica cosigned
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["against", "witnesses"])]
+    pub(crate) replica: Option<String>,
     /// A block by its number or name, or a folder that holds a log, instead of the log
     #[arg(value_name = "BLOCK|FOLDER")]
     pub(crate) place: Option<String>,

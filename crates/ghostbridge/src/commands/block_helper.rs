@@ -1,10 +1,11 @@
-//! `block-helper`: the process that may delete and send snapshots, and does nothing else.
+//! `block-helper`: the process that may delete, send and receive snapshots, and does nothing else.
 //!
 //! Standard input is the engine's control connection, over which it hands in ends of new
 //! connections, or a socket that systemd listens on.
 //!
-//! **Invariant:** no byte that came off the wire is ever read here, no path is ever told to it, and
-//! no capability is kept but the one that snapshots take.
+//! **Invariant:** no byte that came off the wire is ever read here (a stream that is received is
+//! vetted before, and read by `btrfs receive`), no path is ever told to it, and no capability is kept
+//! but the one that snapshots take.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,12 +15,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::net::sockopt;
 
+use crate::btrfs_receive::BtrfsReceive;
 use crate::cli::Place;
 use crate::outcome::{Done, Failed, say};
 use crate::{keeper, privileges};
 
-/// Connections served at the same time: one engine, and one that takes over from it.
-const SERVED_MAX: usize = 2;
+/// Connections served at the same time: one engine and one that takes over from it, and blocks that
+/// are sent or received meanwhile.
+const SERVED_MAX: usize = 32;
 
 /// Runs the command.
 pub(crate) fn run(place: &Place) -> Result<Done, Failed> {
@@ -51,7 +54,7 @@ fn serve(connection: OwnedFd, data: &Arc<Path>, served: &Arc<AtomicUsize>) {
     }
     let (data, done) = (Arc::clone(data), Arc::clone(served));
     let serving = std::thread::Builder::new().name("serve".to_owned()).spawn(move || {
-        if let Err(error) = ghost_block::helper::serve(connection, &data) {
+        if let Err(error) = ghost_block::helper::serve(connection, &data, &BtrfsReceive) {
             say(format_args!("block helper: {error}"));
         }
         done.fetch_sub(1, Ordering::AcqRel);

@@ -1,5 +1,6 @@
 //! One file a command; each prints its data to standard output and its talk to standard error.
 
+mod anomalies;
 mod ask;
 mod attach_helper;
 mod block;
@@ -17,6 +18,8 @@ mod log;
 mod manual;
 mod memory;
 mod metrics;
+mod replica;
+mod replicas;
 mod run;
 mod status;
 mod top;
@@ -36,14 +39,18 @@ pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
         Command::Import(asked) => import::run(place, asked),
         Command::Query(asked) => ask::query(place, asked),
         Command::Flows(asked) => ask::flows(place, asked),
+        Command::Anomalies(asked) => anomalies::run(place, asked),
         Command::Similar(asked) => ask::similar(place, asked),
         Command::Log(asked) => log::run(place, asked),
         Command::Key(asked) => key::run(place, asked),
         Command::Init(asked) => init::run(place, &asked),
         Command::Block(asked) => block::run(place, asked),
+        Command::Replica(asked) => replica::run(place, asked),
         Command::Element(asked) => element::run(place, asked),
         Command::Index(IndexCommand::Rebuild { from }) => index::rebuild(place, from),
-        Command::Index(IndexCommand::Status { output }) => index::status(place, output),
+        Command::Index(IndexCommand::Status { log, output }) => {
+            index::status(place, log.as_deref(), output)
+        }
         Command::RebuildVectorIndex { file } => index::rebuild(place, Some(file)),
         Command::Status(asked) => status::run(place, asked.output),
         Command::Top(asked) => top::run(place, &asked),

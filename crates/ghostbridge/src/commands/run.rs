@@ -12,17 +12,22 @@ use ghost_block::helper::RemoteVolume;
 use ghost_block::{BlockError, Volume, is_btrfs, make_subvolumes, open_volume};
 use ghost_node::api::{self, ApiConfig, ApiHost};
 use ghost_node::config::Settings;
-use ghost_node::daemon::{Daemon, DaemonError, DaemonHost, FrameSource, Helpers, Status, Stopped};
+use ghost_node::daemon::{
+    Address, Connection, Daemon, DaemonError, DaemonHost, FrameSource, Helpers, HostKey,
+    ReplicaConfig, Status, Stopped,
+};
 use ghost_node::{Clock, DataDir, RealClock};
+use ghost_replica::{LinesOnly, ReceiveStream};
 use jiff::tz::TimeZone;
 
 use crate::cli::{Place, Run};
 use crate::helper::Helper;
 use crate::notify::Notify;
 use crate::outcome::{Done, Failed, counted, say};
+use crate::receiving::ByHelper;
 use crate::render::safe_text;
 use crate::signals::{Signals, Wanted};
-use crate::{host, privileges, settings};
+use crate::{host, privileges, settings, ssh};
 
 /// How often the line of status is renewed.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
@@ -43,6 +48,7 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
     let data = place.data();
     let config = settings.config.clone();
     let api_config = ApiConfig::of(&config, &data);
+    let api_socket = api_config.socket.clone();
     let source = if config.tap.enabled {
         FrameSource::Helper(Box::new(Helper::attach(&config)?))
     } else {
@@ -53,7 +59,8 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
     privileges::join_group(&config.api.group)?;
     privileges::keep_only(rustix::thread::CapabilitySet::empty())?;
     let (random, seed) = (host::random()?, host::random()?);
-    let host = Arc::new(ProgramHost { random, seed, blocks: blocks.map(Mutex::new) });
+    let blocks = blocks.map(|helper| Arc::new(Mutex::new(helper)));
+    let host = Arc::new(ProgramHost { random, seed, blocks });
     let daemon = Daemon::start(config, &data, place.models(), source, Arc::clone(&host) as _)
         .map_err(failed)?;
     let served = match api::serve(api_config, Arc::new(daemon.clone()), host) {
@@ -63,6 +70,11 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
             return Err(Failed::caused(error));
         }
     };
+    let received = daemon.receive(&api_socket);
+    if let Err(error) = &received {
+        let error = error.to_string();
+        say(format_args!("warning   no logs of others are received: {}", safe_text(&error)));
+    }
     tell_start(&daemon, &settings, &data);
     notify.ready(&line(&daemon.status(), 0.0));
     let mut running = Running {
@@ -77,6 +89,7 @@ pub(crate) fn run(place: &Place, asked: &Run) -> Result<Done, Failed> {
     notify.stopping();
     say("stopping: draining what is under way");
     served.shutdown();
+    drop(received);
     tell_end(&daemon.stop())
 }
 
@@ -97,7 +110,7 @@ pub(crate) fn make_volume(data: &DataDir) {
 struct ProgramHost {
     random: [u8; 16],
     seed: [u8; 32],
-    blocks: Option<Mutex<Helper>>,
+    blocks: Option<Arc<Mutex<Helper>>>,
 }
 
 impl DaemonHost for ProgramHost {
@@ -122,6 +135,25 @@ impl DaemonHost for ProgramHost {
         let mut helper = helper.lock().unwrap_or_else(PoisonError::into_inner);
         let socket = helper.connect().map_err(|e| BlockError::Refused(e.to_string()))?;
         Ok(Box::new(RemoteVolume::connect(socket, data)?))
+    }
+
+    fn connect(&self, replica: &ReplicaConfig, data: &Path) -> std::io::Result<Connection> {
+        ssh::connect(replica, data)
+    }
+
+    fn ship_key(&self, data: &Path) -> std::io::Result<String> {
+        ssh::key(data)
+    }
+
+    fn host_keys(&self, address: &Address) -> std::io::Result<Vec<HostKey>> {
+        ssh::host_keys(address)
+    }
+
+    fn receives(&self, _: &Path) -> Arc<dyn ReceiveStream> {
+        match &self.blocks {
+            Some(helper) => Arc::new(ByHelper(Arc::clone(helper))),
+            None => Arc::new(LinesOnly),
+        }
     }
 
     fn time_zone(&self) -> TimeZone {

@@ -13,10 +13,17 @@ use crate::outcome::{Done, Failed, printed};
 use crate::render::safe_text;
 
 pub(super) fn run(place: &Place, asked: &Verify) -> Result<Done, Failed> {
+    let (against, witnesses) = match &asked.replica {
+        Some(name) => {
+            let (note, key) = cosigned(place, name)?;
+            (Some(note), vec![key])
+        }
+        None => (asked.against.clone(), asked.witnesses.clone()),
+    };
     let options = VerifyOptions {
-        against: asked.against.as_deref().map(trust::against).transpose()?,
+        against: against.as_deref().map(trust::against).transpose()?,
         keys: trust::keys(&asked.keys)?,
-        witnesses: trust::witnesses(&asked.witnesses)?,
+        witnesses: trust::witnesses(&witnesses)?,
         without_state: false,
     };
     let log = log_of(place, asked.place.as_deref())?;
@@ -26,6 +33,17 @@ pub(super) fn run(place: &Place, asked: &Verify) -> Result<Done, Failed> {
         VerdictFormat::Json => print_json(&object(&verdict))?,
     }
     Ok(if verdict.ok() { Done::Well } else { Done::Nothing })
+}
+
+/// Where the checkpoint lies that a replica cosigned last, and its key.
+fn cosigned(place: &Place, name: &str) -> Result<(String, String), Failed> {
+    let found = ghost_node::daemon::cosigned_by(&place.data_with_log()?, name);
+    let (path, key) = found.ok_or_else(|| {
+        Failed::new(format!(
+            "replica {name} has cosigned nothing yet; `ghostbridge replica status` tells how it stands"
+        ))
+    })?;
+    Ok((path.display().to_string(), key))
 }
 
 /// The log that a word names, or the data folder's.
