@@ -150,6 +150,8 @@ pub(crate) const BEHAVIOUR_ALIASES: &[(&str, &str)] = &[
     ("ddos", "flood,amplification"),
     ("tunnel", "dns_tunnel,icmp_tunnel,reverse_shell"),
     ("c2", "command_and_control"),
+    ("spoofing", "arp_spoofing,rogue_dhcp,rogue_router,dns_spoofing"),
+    ("dga", "generated_names"),
     ("bruteforce", "brute_force"),
     ("sqli", "sql_injection"),
     ("xss", "cross_site_scripting"),
@@ -158,7 +160,7 @@ pub(crate) const BEHAVIOUR_ALIASES: &[(&str, &str)] = &[
     ("exfiltration", "big_upload,dns_tunnel,icmp_tunnel"),
     (
         "attack",
-        "port_scan,stealth_scan,sweep,arp_scan,brute_force,flood,amplification,dns_tunnel,unusual_dns,icmp_tunnel,sql_injection,cross_site_scripting,remote_code,path_traversal,web_scan,program_download,lateral_movement,credential_theft,reverse_shell,command_and_control,mining",
+        "port_scan,stealth_scan,sweep,arp_scan,brute_force,flood,amplification,dns_tunnel,unusual_dns,icmp_tunnel,sql_injection,cross_site_scripting,remote_code,path_traversal,web_scan,program_download,lateral_movement,credential_theft,reverse_shell,command_and_control,mining,arp_spoofing,rogue_dhcp,rogue_router,dns_spoofing,generated_names",
     ),
 ];
 
