@@ -10,6 +10,7 @@
 //! [`limits`]; a slow reader is told how many lines it missed, and slows nobody else. Not promised:
 //! anything to callers that the socket's group does not admit.
 
+mod anomalies;
 mod backend;
 mod client;
 mod counted;

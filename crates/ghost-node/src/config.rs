@@ -8,6 +8,7 @@
 //! **Invariant:** a configuration that was checked contradicts nothing in itself; whether the host
 //! has what it asks for is found out by those who use it.
 
+mod anomalies;
 mod blocks;
 mod keys;
 mod replica;
@@ -22,6 +23,7 @@ use ghost_embed::Profile;
 use ghost_flow::FlowConfig;
 use ghost_host::{Mode, Sources, Wish};
 
+pub use anomalies::{Alerts, Anomalies};
 pub use blocks::{Blocks, DiskCap, Sealing};
 pub use keys::{Key, Reload, keys};
 pub use replica::Replica;
@@ -68,6 +70,8 @@ pub struct Config {
     pub log: Log,
     pub blocks: Blocks,
     pub replica: Replica,
+    pub anomalies: Anomalies,
+    pub alerts: Alerts,
     pub metrics: Metrics,
     pub api: Api,
 }

@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::anomaly::Anomalies;
 use crate::config::{Config, DiskCap, Sealing};
-use crate::lane::{self, Batch, Finished, LaneConfig};
+use crate::lane::{self, Batch, Batched, LaneConfig};
 use crate::limits::{HASH_BYTES, JOBS_MAX, LANE_BATCHES_MAX};
 use crate::pen::Known;
 use crate::writer::{Writer, WriterError};
@@ -189,7 +189,7 @@ pub(crate) trait Journal {
     /// `begin` began.
     fn features(
         &mut self,
-        finished: Finished,
+        finished: Batched,
         skip: usize,
         file: &str,
         begin: Seq,

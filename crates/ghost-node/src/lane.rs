@@ -46,13 +46,13 @@ pub(crate) struct LaneCounts {
 
 /// What a lane hands to the writer.
 pub(crate) enum Batch {
-    Features(Finished),
+    Features(Batched),
     Done(LaneCounts),
 }
 
 /// Records, and statements about incidents between them.
 #[derive(Debug, Default)]
-pub(crate) struct Finished {
+pub(crate) struct Batched {
     pub(crate) features: Vec<Features>,
     /// Each with the number of records that stand before it here.
     pub(crate) incidents: Vec<(usize, Box<IncidentNote<'static>>)>,
@@ -76,7 +76,7 @@ pub(crate) fn run(
     let mut sink = Judged {
         detector: Detector::new(ghost_detect::Limits::default()),
         scoring: config.anomalies.enabled.then(|| Scoring::new(config.anomalies.settings)),
-        out: Collector { batch: Finished::default(), out, flows: 0, events: 0, abandoned: false },
+        out: Collector { batch: Batched::default(), out, flows: 0, events: 0, abandoned: false },
     };
     let mut told = 0;
     match CaptureFile::open(input) {
@@ -261,7 +261,7 @@ impl<O: Out> FlowSink for Judged<O> {
 
 /// Gathers what a lane finishes.
 struct Collector<'a> {
-    batch: Finished,
+    batch: Batched,
     out: &'a Sender<Batch>,
     flows: u64,
     events: u64,

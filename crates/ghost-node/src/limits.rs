@@ -45,6 +45,42 @@ pub const INCIDENT_NOTES_NS: i64 = 1_000_000_000;
 /// Incidents that are listed at once, the newest: some 50 MB.
 pub const INCIDENTS_LISTED_MAX: usize = 16_384;
 
+/// Incidents that wait for the desk that tells people; one more is counted and not told.
+pub const ALERTS_QUEUE_MAX: usize = 256;
+
+/// Messages that wait for one outlet: an hour of digests and bursts.
+pub const ALERTS_OUTLET_MAX: usize = 64;
+
+/// Incidents that one digest tells one by one.
+pub const ALERTS_DIGEST_MAX: usize = 50;
+
+/// Incidents whose like is known to have been told.
+pub const ALERTS_REMEMBERED_MAX: usize = 4096;
+
+/// How often a message is tried, and the pauses between: the first, and the longest.
+pub const ALERTS_TRIES: u32 = 10;
+pub const ALERTS_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// How often what was learned is written down: what a crash forgets at the most.
+pub const LEARNED_NS: u64 = 600_000_000_000;
+
+/// How long one try may take.
+pub const ALERTS_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How often those who tell look whether they are to end.
+pub const ALERTS_WAIT: Duration = Duration::from_millis(200);
+
+/// What is left for messages that wait when the daemon stops.
+pub const ALERTS_END: Duration = Duration::from_secs(3);
+
+/// Bytes of a token's file that are read.
+pub const TOKEN_BYTES_MAX: u64 = 4096;
+
+/// Bytes of a file of trusted certificates that are read.
+pub const CA_BYTES_MAX: u64 = 1 << 20;
+
+const _: () = assert!(ALERTS_END.as_secs() + ALERTS_TIMEOUT.as_secs() < STOP_PATIENCE.as_secs());
+
 // The daemon.
 
 /// Commands that wait for the writer: batches of a quarter of a second at full rate, and below

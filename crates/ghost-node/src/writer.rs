@@ -193,7 +193,7 @@ impl Journal for Writer {
 
     fn features(
         &mut self,
-        finished: lane::Finished,
+        finished: lane::Batched,
         skip: usize,
         file: &str,
         begin: Seq,

@@ -364,6 +364,12 @@ impl Scorer {
         self.incidents.iter()
     }
 
+    /// As it was made.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// How far learning has come.
     #[must_use]
     pub fn learning(&self) -> Learning {

@@ -1,17 +1,22 @@
 //! Anomalies: the scorer beside the flow table, what it says in the log, and who is told.
 //!
 //! In the order of the data: [`scoring`] lets the scorer hear of every flow and packet, keeps the
-//! highest score of each open flow, and makes statements about incidents; [`list`] finds scored
-//! flows and incidents in a log again.
+//! highest score of each open flow, and makes statements about incidents; [`state`] keeps what was
+//! learned; [`alerts`] tells people elsewhere; [`list`] finds scored flows and incidents in a log
+//! again.
 //!
 //! An import has a scorer of its own for each capture (`docs/decisions/0014`): what is live and
 //! what was captured somewhere, some time, are different streams.
 //!
 //! **Invariant:** whatever scores waits for nobody: no disk, no lock, no queue that may be full.
 
+pub mod alerts;
+pub(crate) mod keeper;
 pub mod list;
 pub(crate) mod scoring;
+pub(crate) mod state;
 mod vectors;
+pub mod wish;
 
 pub use ghost_detect::anomaly::{Learning, Rule, Settings};
 
@@ -25,5 +30,29 @@ pub struct Anomalies {
 impl Default for Anomalies {
     fn default() -> Anomalies {
         Anomalies { enabled: true, settings: Settings::default() }
+    }
+}
+
+/// A rule as an operator writes it: `learned`, `cosine:0.7`.
+#[must_use]
+pub fn rule_in_words(rule: Rule) -> String {
+    match rule {
+        Rule::Learned => "learned".to_owned(),
+        Rule::Cosine(threshold) => format!("cosine:{threshold}"),
+    }
+}
+
+/// Reads what [`rule_in_words`] writes.
+///
+/// # Errors
+/// In words for who wrote it.
+pub fn rule(words: &str) -> Result<Rule, String> {
+    if words == "learned" {
+        return Ok(Rule::Learned);
+    }
+    let threshold = words.strip_prefix("cosine:").and_then(|t| t.parse::<f32>().ok());
+    match threshold.filter(|t| (0.0..=1.0).contains(t)) {
+        Some(threshold) => Ok(Rule::Cosine(threshold)),
+        None => Err(format!("{words:?}: expected \"learned\" or \"cosine:0.7\"")),
     }
 }

@@ -14,7 +14,10 @@ use ghost_event::line::{IncidentNote, IncidentState, flow_id};
 use ghost_event::{EndReason, Features, Reasons, Score, ShapeId, Timestamp};
 use hashbrown::HashMap;
 
+use super::state;
 use super::vectors::Vectors;
+use super::wish::{AnomaliesStatus, Wish, Words};
+use super::rule_in_words;
 use crate::limits::{INCIDENT_NOTES_BURST, INCIDENT_NOTES_NS, INCIDENTS_TOLD_MAX, SCORES_OPEN_MAX};
 
 /// From this score on an open flow's look is remembered until it ends.
@@ -40,7 +43,7 @@ pub(crate) struct Counts {
 
 /// An incident that is not over.
 #[derive(Debug)]
-struct Standing {
+struct Going {
     note: IncidentNote<'static>,
     /// Flows when it was told last; 0: not told yet.
     told: u64,
@@ -55,7 +58,7 @@ pub(crate) struct Scoring {
     vectors: Vectors,
     /// Of open flows that were seen high, by flow id.
     open: HashMap<u64, Score>,
-    incidents: BTreeMap<u64, Standing>,
+    incidents: BTreeMap<u64, Going>,
     due: Vec<Box<IncidentNote<'static>>>,
     /// When the statements made so far would be used up, at one in [`INCIDENT_NOTES_NS`].
     paced: i64,
@@ -81,8 +84,54 @@ impl Scoring {
         }
     }
 
-    pub(crate) fn counts(&self) -> Counts {
-        self.counts
+    /// Does what an operator wishes.
+    ///
+    /// # Errors
+    /// In words for who asked.
+    pub(crate) fn obey(&mut self, wish: Wish) -> Result<(), String> {
+        match wish {
+            Wish::Look => Ok(()),
+            Wish::Reset => {
+                self.scorer.reset();
+                Ok(())
+            }
+            Wish::Freeze(frozen) => {
+                self.scorer.freeze(frozen);
+                Ok(())
+            }
+            Wish::Mute(mute) => self.scorer.mute(mute).map_err(|error| error.to_string()),
+            Wish::Unmute(what) => match self.scorer.unmute(&what) {
+                true => Ok(()),
+                false => Err(format!("{} was not muted", Words(&what))),
+            },
+        }
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self) -> AnomaliesStatus {
+        let mut standing = AnomaliesStatus {
+            rule: rule_in_words(self.scorer.settings().rule),
+            looks: self.counts.looks,
+            flows: self.counts.flows,
+            alerts: self.counts.alerts,
+            muted: self.counts.muted,
+            incidents: self.counts.incidents,
+            open: self.incidents.len() as u64,
+            untold: self.counts.untold,
+            ..AnomaliesStatus::default()
+        };
+        standing.learned(&self.scorer.learning(), self.scorer.mutes());
+        standing
+    }
+
+    /// What was learned, as the file has it.
+    pub(crate) fn saved(&self) -> Vec<u8> {
+        state::bytes(&self.scorer, &self.vectors)
+    }
+
+    /// Flows learned so far: whether there is anything to save.
+    pub(crate) fn learned(&self) -> u64 {
+        self.scorer.learning().flows
     }
 
     /// A flow began.
@@ -115,7 +164,7 @@ impl Scoring {
     }
 
     /// What is known of a flow that is open.
-    pub(crate) fn standing(&self, f: &Features) -> Option<Box<Score>> {
+    pub(crate) fn open_score(&self, f: &Features) -> Option<Box<Score>> {
         self.open.get(&flow_id(f)).copied().map(Box::new)
     }
 
@@ -190,7 +239,7 @@ impl Scoring {
             nearest: nearest.into_iter().flatten().collect(),
             ..IncidentNote::default()
         };
-        self.incidents.insert(id.0, Standing { note, told: 0, ended: 0 });
+        self.incidents.insert(id.0, Going { note, told: 0, ended: 0 });
     }
 
     /// Brings what is known of an incident up to date, and states it unless that is too much.

@@ -125,6 +125,13 @@ pub(crate) fn load(
     }
 }
 
+/// Lets a file that can't be used lie beside the next one, for whoever wants to look into it.
+pub(crate) fn set_aside(data: &DataDir) {
+    let path = path(data);
+    // Where that fails, the next good one takes its place.
+    drop(fs::rename(&path, path.with_extension("damaged")));
+}
+
 /// Puts the file in place, whole.
 ///
 /// # Errors

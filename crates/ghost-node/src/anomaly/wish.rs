@@ -22,7 +22,7 @@ pub enum Wish {
 /// A wish as the API takes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Asked {
+pub struct WishAsked {
     /// `look`, `reset`, `freeze`, `thaw`, `mute`, `unmute`.
     #[serde(rename = "do")]
     pub act: String,
@@ -35,7 +35,7 @@ pub struct Asked {
 /// How it stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Standing {
+pub struct AnomaliesStatus {
     /// `off`, `learning`, `learned`, `frozen`.
     pub state: String,
     /// `learned`, or `cosine:0.7`.
@@ -68,7 +68,7 @@ pub struct Told {
     pub until_ns: i64,
 }
 
-impl Asked {
+impl WishAsked {
     /// The wish, or what is wrong with it.
     ///
     /// # Errors
@@ -161,7 +161,7 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-impl Standing {
+impl AnomaliesStatus {
     pub(crate) fn learned(&mut self, learning: &Learning, mutes: &[Mute]) {
         self.state = if learning.frozen {
             "frozen"

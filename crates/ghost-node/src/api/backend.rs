@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::replicas::{self, ReplicasAsk, ReplicasTold};
 use crate::daemon::ReplicaError;
 
-use crate::daemon::{Answered, Daemon, Follow, ImportAsk, ImportError, SealError, Status};
+use crate::anomaly::wish::{AnomaliesStatus, Wish};
+use crate::daemon::{
+    Answered, Daemon, Follow, ImportAsk, ImportError, SealError, Status, WishError,
+};
 use crate::import::FileReport;
 use crate::replicas::{FanError, LogPart, Merged};
 use crate::store::{Answer, Limits, StoreError, Tags};
@@ -68,6 +71,14 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// It could not be sealed.
     fn seal(&self) -> Result<Option<Block>, SealError>;
+
+    /// Has the scorer do what an operator wishes. Runs on the pool.
+    ///
+    /// # Errors
+    /// Nothing is scored here, or it can't be done.
+    fn anomalies(&self, _wish: Wish) -> Result<AnomaliesStatus, WishError> {
+        Err(WishError::Refused("nothing is scored here".to_owned()))
+    }
 }
 
 /// An answer and the lines of its hits.
@@ -188,6 +199,10 @@ impl Backend for Daemon {
 
     fn seal(&self) -> Result<Option<Block>, SealError> {
         Daemon::seal(self)
+    }
+
+    fn anomalies(&self, wish: Wish) -> Result<AnomaliesStatus, WishError> {
+        Daemon::anomalies(self, wish)
     }
 
     fn replicas(&self, ask: &ReplicasAsk) -> Result<ReplicasTold, ReplicaError> {

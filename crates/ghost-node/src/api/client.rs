@@ -37,6 +37,7 @@ use super::wire::{
     AnswerHead, Asked, Code, ImportLine, ImportQuery, Missed, ReadHit, Refusal, Sealed,
 };
 use crate::DataDir;
+use crate::anomaly::wish::{AnomaliesStatus, WishAsked};
 use crate::daemon::ImportAsk;
 use crate::import::FileReport;
 
@@ -227,6 +228,17 @@ impl Client {
     /// It could not be sealed, or the daemon does not answer.
     pub fn seal(&mut self) -> Result<Sealed, ClientError> {
         let lines = self.begin(Method::POST, "/v1/seal", Body::empty())?;
+        let Lines { runtime, mut body, .. } = lines;
+        parse(&runtime.block_on(collect(&mut body)).map_err(ClientError::Cut)?)
+    }
+
+    /// Has the scorer do what an operator wishes.
+    ///
+    /// # Errors
+    /// It was refused, or the daemon does not answer.
+    pub fn anomalies(&mut self, asked: &WishAsked) -> Result<AnomaliesStatus, ClientError> {
+        let body = serde_json::to_vec(asked).map_err(|e| ClientError::Strange(e.to_string()))?;
+        let lines = self.begin(Method::POST, "/v1/anomalies", Body::from(body))?;
         let Lines { runtime, mut body, .. } = lines;
         parse(&runtime.block_on(collect(&mut body)).map_err(ClientError::Cut)?)
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The routes, as metrics name them; `other` is everything that is none.
-pub(crate) const ROUTES: [&str; 11] = [
+pub(crate) const ROUTES: [&str; 12] = [
     "/v1/status",
     "/v1/query",
     "/v1/flows",
@@ -14,6 +14,7 @@ pub(crate) const ROUTES: [&str; 11] = [
     "/v1/import",
     "/v1/remembered",
     "/v1/seal",
+    "/v1/anomalies",
     "/v1/top",
     "/metrics",
     "other",

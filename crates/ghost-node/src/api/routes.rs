@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::anomalies;
 use super::backend::{Backend, Question, Subject};
 use super::counts::{ApiStatus, Counts, count};
 use super::followers::Followers;
@@ -127,7 +128,7 @@ fn resident() -> u64 {
     kib.unwrap_or(0).saturating_mul(1024)
 }
 
-type Shared = Of<Arc<State>>;
+pub(super) type Shared = Of<Arc<State>>;
 
 /// Every route.
 pub(super) fn all(state: Arc<State>) -> Router {
@@ -140,6 +141,7 @@ pub(super) fn all(state: Arc<State>) -> Router {
         .route("/v1/flows/follow", get(follow))
         .route("/v1/import", post(import))
         .route("/v1/seal", post(seal))
+        .route("/v1/anomalies", post(anomalies::wish))
         .route("/v1/top", get(top))
         .route("/metrics", get(exposition))
         .fallback(unknown)

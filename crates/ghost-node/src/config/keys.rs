@@ -345,6 +345,125 @@ const KEYS: &[Key] = &[
         set: |c, v| few(v, 0).map(|n| c.replica.keep_daily = n),
     },
     Key {
+        name: "anomalies.enabled",
+        what: "Whether flows are scored by how unlike everything before they are.",
+        reload: Reload::Restart,
+        get: |c| Value::Bool(c.anomalies.enabled),
+        set: |c, v| flag(v).map(|on| c.anomalies.enabled = on),
+    },
+    Key {
+        name: "anomalies.rule",
+        what: "How: \"learned\", or \"cosine:0.7\" for the customary rule (an alert where no shape \
+               met before has that cosine), which finds next to nothing.",
+        reload: Reload::Restart,
+        get: |c| Value::Text(c.anomalies.rule.clone()),
+        set: |c, v| {
+            let words = text(v)?;
+            crate::anomaly::rule(words).map(|_| c.anomalies.rule = words.to_owned())
+        },
+    },
+    Key {
+        name: "anomalies.novelty",
+        what: "Whether addresses, hardware addresses and names that were not met before count.",
+        reload: Reload::Restart,
+        get: |c| Value::Bool(c.anomalies.novelty),
+        set: |c, v| flag(v).map(|on| c.anomalies.novelty = on),
+    },
+    Key {
+        name: "anomalies.learn_flows",
+        what: "Flows that are learned before what was learned counts in full.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.anomalies.learn_flows.into()),
+        set: |c, v| {
+            let n = at_least(number(v)?, 1, "1")?;
+            u32::try_from(n).map(|n| c.anomalies.learn_flows = n).map_err(|e| e.to_string())
+        },
+    },
+    Key {
+        name: "anomalies.learn_time",
+        what: "And the time that they must span.",
+        reload: Reload::Restart,
+        get: |c| time(c.anomalies.learn_ns),
+        set: |c, v| positive(v).map(|ns| c.anomalies.learn_ns = ns),
+    },
+    Key {
+        name: "alerts.webhook",
+        what: "http:// or https:// address that gets a JSON object by POST for each incident and \
+               digest. Empty: none.",
+        reload: Reload::Restart,
+        get: |c| Value::Text(c.alerts.webhook.clone()),
+        set: |c, v| address(text(v)?).map(|url| c.alerts.webhook = url),
+    },
+    Key {
+        name: "alerts.webhook_token_file",
+        what: "File whose first line is sent to it as a bearer token; read anew each time. \
+               \"auto\": none.",
+        reload: Reload::Restart,
+        get: |c| path_or_auto(c.alerts.webhook_token.as_ref()),
+        set: |c, v| auto_or_path(v).map(|path| c.alerts.webhook_token = path),
+    },
+    Key {
+        name: "alerts.syslog",
+        what: "Where RFC 5424 is spoken: \"unix\" for /dev/log, \"unix:/path\", \
+               \"udp://host:514\". Empty: nowhere.",
+        reload: Reload::Restart,
+        get: |c| Value::Text(c.alerts.syslog.clone()),
+        set: |c, v| {
+            let words = text(v)?;
+            let to = crate::anomaly::alerts::SyslogTo::parse(words)?;
+            c.alerts.syslog = to.map(|to| to.words()).unwrap_or_default();
+            Ok(())
+        },
+    },
+    Key {
+        name: "alerts.ntfy",
+        what: "Address of an ntfy topic, such as \"https://ntfy.sh/a-name-nobody-guesses\". \
+               Empty: none.",
+        reload: Reload::Restart,
+        get: |c| Value::Text(c.alerts.ntfy.clone()),
+        set: |c, v| address(text(v)?).map(|url| c.alerts.ntfy = url),
+    },
+    Key {
+        name: "alerts.ntfy_token_file",
+        what: "File whose first line is sent to it as a bearer token. \"auto\": none.",
+        reload: Reload::Restart,
+        get: |c| path_or_auto(c.alerts.ntfy_token.as_ref()),
+        set: |c, v| auto_or_path(v).map(|path| c.alerts.ntfy_token = path),
+    },
+    Key {
+        name: "alerts.ca_file",
+        what: "PEM file of certificates that https:// addresses must lead to. \"auto\": those that \
+               the system trusts.",
+        reload: Reload::Restart,
+        get: |c| path_or_auto(c.alerts.ca.as_ref()),
+        set: |c, v| auto_or_path(v).map(|path| c.alerts.ca = path),
+    },
+    Key {
+        name: "alerts.min_score",
+        what: "Incidents below this score, in hundredths, are told nowhere; the log has them.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.alerts.min_score.into()),
+        set: |c, v| match number(v)? {
+            n @ 0..=100 => u8::try_from(n).map(|n| c.alerts.min_score = n).map_err(|e| e.to_string()),
+            _ => Err("at most 100".to_owned()),
+        },
+    },
+    Key {
+        name: "alerts.digest",
+        what: "For so long the same (a kind between two hosts) is not told again; what came \
+               meanwhile is told together. \"0s\": no digests, everything new at once.",
+        reload: Reload::Restart,
+        get: |c| time(c.alerts.digest_ns),
+        set: |c, v| nanoseconds(text(v)?).map(|ns| c.alerts.digest_ns = ns),
+    },
+    Key {
+        name: "alerts.burst",
+        what: "Incidents told at once within that time; more go into the digest.",
+        reload: Reload::Restart,
+        get: |c| Value::Number(c.alerts.burst.into()),
+        set: |c, v| few(v, 1).map(|n| c.alerts.burst = n),
+    },
+    Key {
         name: "metrics.listen",
         what: "Address for Prometheus on loopback, such as \"127.0.0.1:9465\". Empty: metrics \
                are on the API's socket only.",
@@ -434,6 +553,18 @@ fn listen(words: &str) -> Result<Option<std::net::SocketAddr>, String> {
         return Err(format!("{words} is not a loopback address: metrics have no password"));
     }
     Ok(Some(address))
+}
+
+fn address(words: &str) -> Result<String, String> {
+    let rest = words.strip_prefix("https://").or_else(|| words.strip_prefix("http://"));
+    let odd = |c: char| !c.is_ascii_graphic();
+    match rest {
+        None if words.is_empty() => Ok(String::new()),
+        Some(rest) if !rest.is_empty() && words.len() <= 2048 && !rest.contains(odd) => {
+            Ok(words.to_owned())
+        }
+        _ => Err(format!("{words:?} is no address, as https://example.com/hook")),
+    }
 }
 
 /// A number of blocks: each of them is a snapshot, and a thousand slow every commit down.

@@ -29,8 +29,9 @@ use super::queues::{Queue, Refused};
 use super::shared::{Ports, Shared};
 use super::wall::Wall;
 use super::writer::{Command, LiveBatch};
-use crate::anomaly::Anomalies;
+use crate::anomaly::keeper::Keeper;
 use crate::anomaly::scoring::Scoring;
+use crate::anomaly::wish::{AnomaliesStatus, Wish};
 use crate::lane::{Judged, Out};
 use crate::limits::{
     GAP_NOTE_NS, HOUSEKEEPING_NS, LIVE_BATCH_NS, LIVE_FEATURES_MAX, LIVE_INCIDENTS_MAX,
@@ -51,6 +52,11 @@ pub(crate) enum Control {
     /// Other filter words.
     Filter(Option<Filter>),
     Open(Wanted),
+    /// What an operator asks of the scorer.
+    Anomalies {
+        wish: Wish,
+        reply: Sender<Result<AnomaliesStatus, String>>,
+    },
     /// Drains the tap, ends every flow, and ends.
     Stop(Sender<u64>),
 }
@@ -64,7 +70,9 @@ pub(crate) struct Pipeline {
     pub(crate) packets: bool,
     /// With the SHA-256 of what was captured of it.
     pub(crate) digest: bool,
-    pub(crate) anomalies: Anomalies,
+    /// `None`: nothing is scored.
+    pub(crate) scoring: Option<Scoring>,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) writer: Queue<Command>,
     pub(crate) control: Receiver<Control>,
@@ -83,7 +91,8 @@ impl Pipeline {
             filter,
             packets,
             digest,
-            anomalies,
+            scoring,
+            keeper,
             shared,
             writer,
             control,
@@ -103,7 +112,6 @@ impl Pipeline {
             writer,
             shared: Arc::clone(&shared),
         };
-        let scoring = anomalies.enabled.then(|| Scoring::new(anomalies.settings));
         let now = clock.uptime_ns();
         let mut tap = TapThread {
             wall: Wall::new(&*clock),
@@ -114,6 +122,7 @@ impl Pipeline {
                 scoring,
                 out: collector,
             },
+            keeper,
             filter,
             digest,
             ports: shared.ports(),
@@ -134,6 +143,7 @@ struct TapThread {
     frames: Option<Box<dyn Frames>>,
     table: FlowTable,
     sink: Judged<Collector>,
+    keeper: Option<Keeper>,
     filter: Option<Filter>,
     digest: bool,
     wall: Wall,
@@ -174,6 +184,9 @@ impl TapThread {
                         cursor: 0,
                         found: Found::default(),
                     }),
+                    Control::Anomalies { wish, reply } => {
+                        let _ = reply.try_send(self.obey(wish));
+                    }
                     Control::Stop(reply) => {
                         let ended = self.end();
                         // Who asked may have lost patience.
@@ -298,6 +311,27 @@ impl TapThread {
         self.told_ns = now;
         self.count_rings(since, at);
         self.tell_losses();
+        if let Some(scoring) = &self.sink.scoring {
+            self.shared.tell_standing(scoring.standing());
+            if let Some(keeper) = &mut self.keeper {
+                keeper.tend(scoring, now);
+            }
+        }
+    }
+
+    /// Does what an operator asks of the scorer; it is written down at once.
+    fn obey(&mut self, wish: Wish) -> Result<AnomaliesStatus, String> {
+        let Some(scoring) = &mut self.sink.scoring else {
+            return Err("nothing is scored here: anomalies.enabled is false".to_owned());
+        };
+        let looks_only = wish == Wish::Look;
+        scoring.obey(wish)?;
+        if let (false, Some(keeper)) = (looks_only, &mut self.keeper) {
+            keeper.put(scoring);
+        }
+        let standing = scoring.standing();
+        self.shared.tell_standing(standing.clone());
+        Ok(standing)
     }
 
     /// What the rings could not hold since the last look.
@@ -346,7 +380,7 @@ impl TapThread {
             let mut flow = flow.clone();
             flow.end = EndReason::Update;
             detector.ended(&mut flow);
-            flow.score = scoring.as_ref().and_then(|scoring| scoring.standing(&flow));
+            flow.score = scoring.as_ref().and_then(|scoring| scoring.open_score(&flow));
             found.flows.push(flow);
         });
         match next {
@@ -374,6 +408,9 @@ impl TapThread {
         let before = self.table.counters();
         self.table.finish(EndReason::Shutdown, &mut self.sink);
         self.sink.finish();
+        if let (Some(scoring), Some(keeper)) = (&self.sink.scoring, self.keeper.take()) {
+            keeper.end(scoring);
+        }
         self.sink.out.hand_over();
         let now = self.clock.uptime_ns();
         self.count();

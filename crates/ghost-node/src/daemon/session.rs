@@ -22,7 +22,7 @@ use super::writer::{Command, Imported};
 use super::{ImportAsk, ImportError};
 use crate::anomaly::Anomalies;
 use crate::import::{self, Begin, FileReport, Journal, Taken};
-use crate::lane::{Finished, LaneConfig};
+use crate::lane::{Batched, LaneConfig};
 use crate::limits::{IMPORT_BATCHES_WAITING, IMPORTS_MAX, LANE_BATCHES_MAX};
 use crate::pen::Known;
 
@@ -220,7 +220,7 @@ impl Journal for Remote<'_> {
 
     fn features(
         &mut self,
-        finished: Finished,
+        finished: Batched,
         skip: usize,
         file: &str,
         begin: Seq,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use ghost_tap::live::PortCounters;
 
 use super::status::{BlocksStatus, IndexStatus, ModelStatus, PortStatus};
+use crate::anomaly::wish::AnomaliesStatus;
 use crate::latency::Latencies;
 use crate::limits::WARNINGS_MAX;
 
@@ -110,6 +111,8 @@ pub(crate) struct Shared {
     /// The writer has ended: what is in the log is all that will be.
     pub(crate) log_ended: AtomicBool,
     texts: Mutex<Texts>,
+    /// The scorer's, as of the last second; empty where nothing is scored.
+    standing: Mutex<AnomaliesStatus>,
     ports: RwLock<Arc<Ports>>,
     /// Goes up with each change of `ports`.
     pub(crate) ports_version: Count,
@@ -139,6 +142,17 @@ impl Shared {
         if !texts.warnings.contains(&warning) && texts.warnings.len() < WARNINGS_MAX {
             texts.warnings.push(warning);
         }
+    }
+
+    /// Puts down how scoring stands, unless somebody reads it just now.
+    pub(crate) fn tell_standing(&self, standing: AnomaliesStatus) {
+        if let Ok(mut told) = self.standing.try_lock() {
+            *told = standing;
+        }
+    }
+
+    pub(crate) fn standing(&self) -> AnomaliesStatus {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn stopping(&self) -> bool {

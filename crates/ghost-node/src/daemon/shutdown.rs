@@ -167,6 +167,8 @@ impl Inner {
             ("identity", new.identity != config.identity),
             ("log", new.log != config.log),
             ("blocks", new.blocks != config.blocks),
+            ("anomalies", new.anomalies != config.anomalies),
+            ("alerts", new.alerts != config.alerts),
             ("metrics", new.metrics != config.metrics),
             ("api", new.api != config.api),
         ];
@@ -246,6 +248,8 @@ impl Inner {
             replicas: self.shipping.statuses(),
             bridges: s.ports().bridges.clone(),
             ports: s.port_statuses(),
+            anomalies: self.anomalies_standing(),
+            alerts: self.alerted.status(),
             imports_running: s.imports_running.get(),
             questions: s.questions.get(),
             warnings,

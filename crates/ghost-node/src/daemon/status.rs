@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::shipping::ReplicaStatus;
 use crate::Latency;
+use crate::anomaly::alerts::AlertsStatus;
+use crate::anomaly::wish::AnomaliesStatus;
 
 /// How the daemon stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Status {
     pub queues: Vec<QueueStatus>,
     pub bridges: Vec<String>,
     pub ports: Vec<PortStatus>,
+    pub anomalies: AnomaliesStatus,
+    pub alerts: AlertsStatus,
     /// Imports that run now.
     pub imports_running: u64,
     pub questions: u64,

@@ -14,7 +14,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ghost_embed::{Profile, Shape};
 use ghost_event::line::{GapNote, ImportNote, IncidentNote, Note, PacketEvent, Source};
-use ghost_event::{Features, Port, Priority, Seq, ShapeId, Timestamp, Vector};
+use ghost_event::{
+    Features, IncidentName, Port, Priority, Seq, ShapeId, Timestamp, Vector, Within,
+};
 use ghost_log::{ImportRecord, LogConfig, LogError};
 use ghost_world::{Clock, Disk};
 
@@ -25,7 +27,8 @@ use super::refine::Refine;
 use super::sealing::{self, Sealing};
 use super::shared::{Ports, Shared};
 use crate::DataDir;
-use crate::lane::Finished;
+use crate::anomaly::alerts::{Alert, Desks};
+use crate::lane::Batched;
 use crate::limits::{LOG_RETRY_NS, WAKE_LINES};
 use crate::pen::{Pen, Worded, priority, priority_of};
 
@@ -109,7 +112,7 @@ pub(crate) enum Command {
 
 /// A batch of an import.
 pub(crate) struct Imported {
-    pub(crate) finished: Finished,
+    pub(crate) finished: Batched,
     pub(crate) skip: usize,
     pub(crate) file: Arc<str>,
     pub(crate) begin: Seq,
@@ -153,6 +156,7 @@ pub(crate) struct Writer {
     pub(crate) ports_version: u64,
     /// The epoch that this start began: its incidents are named by it.
     pub(crate) incidents_epoch: u64,
+    pub(crate) desks: Desks,
 }
 
 impl Writer {
@@ -290,7 +294,14 @@ impl Writer {
         let live = Source { epoch: self.incidents_epoch, ..Source::default() };
         for note in &batch.incidents {
             match pen.incident(note, &live) {
-                Ok(()) => self.sealing.logged("anomaly", note.priority(), ticks),
+                Ok(()) => {
+                    self.sealing.logged("anomaly", note.priority(), ticks);
+                    if self.desks.any() {
+                        let within = Within::Epoch(self.incidents_epoch);
+                        let id = IncidentName { within, number: note.number };
+                        self.desks.offer(Alert::of(note, id));
+                    }
+                }
                 Err(error) => {
                     lost.events += 1;
                     lost.from = lost.from.min(note.at);
