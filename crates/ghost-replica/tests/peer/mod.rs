@@ -6,6 +6,7 @@
 #[path = "../../../ghost-ship/tests/rig/log.rs"]
 pub(crate) mod log;
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -23,7 +24,7 @@ use ghost_ship::wire::{
     BlockBegin, Form, Frame, Growth, Hello, Incoming, Level, Limits, Lines, LogId, Refusal, Role,
     Session, Start,
 };
-use ghost_world::{Disk, Random, RealClock, RealDisk};
+use ghost_world::{Clock, Disk, Random, RealClock, RealDisk};
 use log::MemLog;
 use tempfile::TempDir;
 
@@ -66,6 +67,8 @@ impl ReplicaHost for Host {
 /// The replica: a data folder, and whoever serves it.
 pub(crate) struct Replica {
     pub(crate) dir: TempDir,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
     holdings: Arc<Holdings>,
 }
 
@@ -76,22 +79,33 @@ impl Replica {
 
     pub(crate) fn on(disk: Arc<dyn Disk>) -> Replica {
         let dir = tempfile::tempdir().unwrap();
-        let holdings = holdings(disk, dir.path());
-        Replica { dir, holdings }
+        let holdings = holdings(Arc::clone(&disk), dir.path());
+        Replica { dir, disk, clock: Arc::new(RealClock), holdings }
+    }
+
+    /// Its clock from now on.
+    pub(crate) fn clock(&mut self, clock: Arc<dyn Clock>) {
+        self.clock = clock;
     }
 
     /// The program ends and starts again: what is not on the disk is forgotten.
     pub(crate) fn restart(&mut self) {
-        self.holdings = holdings(Arc::new(RealDisk), self.dir.path());
+        self.restart_on(Arc::clone(&self.disk));
+    }
+
+    /// The same on what a disk is after a power cut.
+    pub(crate) fn restart_on(&mut self, disk: Arc<dyn Disk>) {
+        self.holdings = holdings(Arc::clone(&disk), self.dir.path());
+        self.disk = disk;
     }
 
     /// Serves one connection on a thread of its own.
     pub(crate) fn serve(&self, stream: &UnixStream) -> std::thread::JoinHandle<Ended> {
         let (input, output) = (stream.try_clone().unwrap(), stream.try_clone().unwrap());
-        let holdings = Arc::clone(&self.holdings);
+        let (holdings, clock) = (Arc::clone(&self.holdings), Arc::clone(&self.clock));
         std::thread::spawn(move || {
             let stop = AtomicBool::new(false);
-            serve(input.into(), output.into(), &holdings, &Silent, &RealClock, &stop)
+            serve(input.into(), output.into(), &holdings, &Silent, &*clock, &stop)
         })
     }
 
@@ -101,7 +115,7 @@ impl Replica {
 
     /// All lines that can be read of a log, by a reader that begins anew.
     pub(crate) fn lines(&self, log: &MemLog) -> Vec<Vec<u8>> {
-        let reader = Reader::open(Arc::new(RealDisk), &self.dir_of(log));
+        let reader = Reader::open(Arc::clone(&self.disk), &self.dir_of(log));
         let mut lines = reader.lines(1);
         let mut all = Vec::new();
         while let Some(line) = lines.next().unwrap() {
@@ -135,6 +149,8 @@ pub(crate) struct Primary {
     pub(crate) acked: u64,
     pub(crate) verified: u64,
     pub(crate) cosigned: u64,
+    /// It sends each part of the tail when the one before was acknowledged.
+    pub(crate) patient: bool,
 }
 
 /// How one connection went.
@@ -148,7 +164,14 @@ pub(crate) struct Spoke {
 
 impl Primary {
     pub(crate) fn new(seed: u8) -> Primary {
-        Primary { log: MemLog::new(seed), blocks: Vec::new(), acked: 0, verified: 0, cosigned: 0 }
+        Primary {
+            log: MemLog::new(seed),
+            blocks: Vec::new(),
+            acked: 0,
+            verified: 0,
+            cosigned: 0,
+            patient: false,
+        }
     }
 
     /// So many more events.
@@ -242,6 +265,7 @@ impl Primary {
     pub(crate) fn speak(&mut self, stream: &UnixStream) -> Spoke {
         let hello = self.hello();
         let mut spoke = Spoke::default();
+        let mut queue = VecDeque::new();
         let (size, newest) = (self.log.size(), self.blocks.last().cloned());
         let _ = converse(stream, Role::Primary, |heard, say| match heard {
             Incoming::Version(_) => {
@@ -250,9 +274,8 @@ impl Primary {
             }
             Incoming::Hello(theirs) => {
                 self.check_told(&theirs);
-                for frame in self.owed(&theirs) {
-                    say(&frame);
-                }
+                queue.extend(self.owed(&theirs));
+                advance(&mut queue, self.patient, say);
                 self.cosigned = self.cosigned.max(theirs.signed_size);
                 self.acked = self.acked.max(theirs.held.size);
                 self.verified = theirs.blocks.last().map_or(self.verified, |b| b.number);
@@ -265,6 +288,7 @@ impl Primary {
                     Frame::TailHeld(place) => {
                         assert_eq!(place, self.log.place(place.size), "acknowledged what is not");
                         self.acked = self.acked.max(place.size);
+                        advance(&mut queue, self.patient, say);
                     }
                     Frame::BlockVerified { number, size, root } => {
                         let block = self.blocks.iter().find(|b| b.number == number).unwrap();
@@ -331,6 +355,16 @@ impl Primary {
         let name = self.blocks.last().map(|b| (b.number, b.root));
         let newest = replica.dir_of(&self.log).newest_block();
         assert_eq!(newest.map(|n| n.number), name.map(|(number, _)| number));
+    }
+}
+
+/// Says what is next: one part of a tail where each is waited for, else everything.
+fn advance(queue: &mut VecDeque<Frame>, patient: bool, say: &mut dyn FnMut(&Frame)) {
+    while let Some(frame) = queue.pop_front() {
+        say(&frame);
+        if patient && matches!(frame, Frame::Tail { .. }) {
+            return;
+        }
     }
 }
 
