@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ghost_detect::{Detector, Limits};
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Folded, Names, Party, Port, Proto, Role, Side, Stats,
-    Subject, Tcp, TcpState, Timestamp, Vlans, Zone,
+    AppBy, Behaviours, EndReason, Features, Folded, MacAddr, Names, Party, Port, Proto, Role, Side,
+    Stats, Subject, Tcp, TcpState, Timestamp, Vlans, Zone,
 };
 
 const MS: i64 = 1_000_000;
@@ -524,4 +524,257 @@ fn a_flood_told_as_one_has_one_behaviour() {
     assert_eq!(told(true, folded(1, 1)), Behaviours::FLOOD);
     assert_eq!(told(true, folded(1, 60_000)), Behaviours::PORT_SCAN);
     assert_eq!(told(true, folded(50_000, 1)), Behaviours::SWEEP);
+}
+
+/// One ARP message: operation, sender and its hardware address, target.
+fn arp(detector: &mut Detector, at: i64, op: u8, from: (u8, u8), target: u8) -> Behaviours {
+    let (address, mac) = from;
+    let (sender, asked) = (Ipv4Addr::new(10, 0, 0, address), Ipv4Addr::new(10, 0, 0, target));
+    let mut f = flow(at, sender, asked, (0, 0), 0);
+    (f.subject, f.proto, f.app) = (Subject::Link, Proto::Ether(0x0806), "arp");
+    let mut claim = vec![op];
+    claim.extend(sender.octets());
+    claim.extend([2, 0, 0, 0, 0, mac]);
+    claim.extend(asked.octets());
+    detector.field(&f, "arp.claims", &claim)
+}
+
+#[test]
+fn an_address_claimed_again_and_again_unasked_is_spoofed() {
+    let mut detector = Detector::new(Limits::default());
+    arp(&mut detector, 0, 1, (1, 0x11), 9);
+    let told: Vec<_> =
+        (0..8).map(|i| arp(&mut detector, 10 * S + i * S, 2, (1, 0x66), 9)).collect();
+    assert!(told[3].is_empty() && told[7].contains(Behaviours::ARP_SPOOFING));
+}
+
+#[test]
+fn a_standby_that_takes_over_and_a_host_with_two_cards_spoof_nothing() {
+    let mut detector = Detector::new(Limits::default());
+    arp(&mut detector, 0, 1, (1, 0x11), 9);
+    // It announces its address to everybody, a few times.
+    for i in 0..8 {
+        assert!(arp(&mut detector, 10 * S + i * S, 2, (1, 0x66), 1).is_empty());
+    }
+    // Another card answers, but only what is asked.
+    for i in 0..20 {
+        let at = 60 * S + i * 3 * S;
+        arp(&mut detector, at, 1, (9, 0x99), 1);
+        assert!(arp(&mut detector, at + MS, 2, (1, 0x77), 9).is_empty());
+    }
+}
+
+/// An offer of `server` to a client, with the router and the name server that it tells.
+fn offer(detector: &mut Detector, at: i64, server: u8, router: u8, names: u8) -> Behaviours {
+    let mut f = flow(at, Ipv4Addr::new(10, 0, 0, server), INSIDE, (67, 68), 17);
+    f.app = "dhcp";
+    let mut lease = vec![2, 2, 0, 0, 0, 0, 0x42, 1, 2, 3, 4];
+    for last in [server, router, names] {
+        lease.extend([10, 0, 0, last]);
+    }
+    detector.field(&f, "dhcp.lease", &lease)
+}
+
+#[test]
+fn a_second_dhcp_server_with_another_router_is_rogue_and_a_standby_is_not() {
+    let mut detector = Detector::new(Limits::default());
+    assert!(offer(&mut detector, 0, 1, 1, 1).is_empty());
+    assert!(offer(&mut detector, 50 * MS, 2, 1, 1).is_empty(), "the same router and names");
+    let told = offer(&mut detector, 90 * MS, 66, 66, 66);
+    assert!(told.contains(Behaviours::ROGUE_DHCP));
+    assert!(offer(&mut detector, S, 1, 1, 1).is_empty(), "the first one goes on");
+}
+
+/// A lookup's question, or an answer with addresses.
+fn lookup(detector: &mut Detector, at: i64, addresses: &[[u8; 4]]) -> Behaviours {
+    let mut f = flow(at, INSIDE, OUTSIDE, (50_000, 53), 17);
+    f.app = "dns";
+    let mut value = vec![u8::from(!addresses.is_empty()), 0x12, 0x34, 1, 2, 3, 4, 5, 6, 7, 8];
+    addresses.iter().for_each(|a| value.extend(a));
+    detector.field(&f, "dns.transaction", &value)
+}
+
+#[test]
+fn two_answers_to_one_question_that_share_nothing_are_spoofed() {
+    let (real, other, forged) = ([192, 0, 2, 1], [192, 0, 2, 2], [203, 0, 113, 66]);
+    let mut detector = Detector::new(Limits::default());
+    lookup(&mut detector, 0, &[]);
+    assert!(lookup(&mut detector, MS, &[forged]).is_empty(), "the first is believed");
+    assert!(lookup(&mut detector, 2 * MS, &[real, other]).contains(Behaviours::DNS_SPOOFING));
+
+    let mut detector = Detector::new(Limits::default());
+    lookup(&mut detector, 0, &[]);
+    assert!(lookup(&mut detector, MS, &[real, other]).is_empty());
+    assert!(lookup(&mut detector, 2 * MS, &[other, real]).is_empty(), "the same, seen twice");
+
+    let mut detector = Detector::new(Limits::default());
+    lookup(&mut detector, 0, &[]);
+    lookup(&mut detector, S, &[]);
+    assert!(lookup(&mut detector, S + MS, &[real]).is_empty());
+    assert!(lookup(&mut detector, S + 2 * MS, &[other]).is_empty(), "asked twice");
+}
+
+#[test]
+fn a_host_that_answers_to_every_local_name_poisons_them() {
+    let mut detector = Detector::new(Limits::default());
+    let told: Vec<_> = ["wpad", "fileserver", "printr", "intranet", "sharepoint"]
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let mut f = flow(i64::try_from(i).unwrap() * S, INSIDE, OUTSIDE, (5355, 50_000), 17);
+            f.app = "llmnr";
+            detector.field(&f, "dns.answers", format!("{name}=10.0.0.66").as_bytes())
+        })
+        .collect();
+    assert!(told[0].is_empty() && told[4].contains(Behaviours::DNS_SPOOFING));
+    let mut detector = Detector::new(Limits::default());
+    for i in 0..9 {
+        let mut f = flow(i * S, INSIDE, OUTSIDE, (5355, 50_000), 17);
+        f.app = "llmnr";
+        assert!(detector.field(&f, "dns.answers", b"desktop-7=10.0.0.7").is_empty());
+    }
+}
+
+fn router(first: i64, mac: u8) -> Features {
+    let mut f = flow(first, INSIDE, OUTSIDE, (0, 0), 58);
+    f.src_ip = Some(IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(mac)]));
+    f.dst_ip = Some(IpAddr::from([0xff02, 0, 0, 0, 0, 0, 0, 1]));
+    (f.icmp, f.app) = (Some((134, 0)), "icmpv6");
+    f.src_mac = Some(MacAddr([2, 0, 0, 0, 0, mac]));
+    f
+}
+
+#[test]
+fn a_second_router_after_an_hour_of_one_is_rogue_and_two_from_the_start_are_not() {
+    let mut flows: Vec<Features> = (0..10).map(|i| router(i * 600 * S, 1)).collect();
+    flows.push(router(5500 * S, 0x66));
+    let told = judge(flows);
+    let rogue = told.iter().filter(|f| f.behaviours.contains(Behaviours::ROGUE_ROUTER));
+    assert_eq!(rogue.map(|f| f.src_mac).collect::<Vec<_>>(), [told[10].src_mac]);
+    let two = (0..20).map(|i| router(i * 300 * S, u8::try_from(i % 2).unwrap()));
+    assert_eq!(share(&judge(two.collect()), Behaviours::ROGUE_ROUTER), 0);
+    let many = (0..40).map(|i| router(i64::from(i) * 100 * MS, i));
+    assert_eq!(share(&judge(many.collect()), Behaviours::ROGUE_ROUTER), 100, "a flood of routers");
+}
+
+/// Lookups of names that do not exist.
+fn missing(names: &[&str]) -> Vec<Features> {
+    let lookups = names.iter().enumerate().map(|(i, name)| {
+        let i = u16::try_from(i).unwrap();
+        let mut f = flow(i64::from(i) * S, INSIDE, OUTSIDE, (40_000 + i, 53), 17);
+        (f.app, f.app_by) = ("dns", AppBy::Signature);
+        f.to_client.packets = 1;
+        named(f, &[("dns.queries.rrname", name), ("dns.rcodes", "NXDOMAIN")])
+    });
+    judge(lookups.collect())
+}
+
+#[test]
+fn many_missing_names_of_random_letters_are_generated_and_words_are_not() {
+    let made = [
+        "xkqjvwzpra.com",
+        "pqzvtxkwjb.net",
+        "hgfqwzxcvk.org",
+        "zxnvbqwkjt.com",
+        "wqkzjxvbnm.info",
+        "qjzkxwvbpt.biz",
+        "vkwqzxjhgf.com",
+        "bzqxkjvwmn.net",
+        "tqxzvkjwrp.org",
+        "jkxqvzwbtn.com",
+        "kzqwxvjbtp.net",
+        "xvqzjkwtbn.org",
+    ];
+    assert!(share(&missing(&made), Behaviours::GENERATED_NAMES) >= 90);
+    let words = [
+        "bluewater.com",
+        "greenhouse.net",
+        "mountainview.org",
+        "silverstone.com",
+        "riverside.info",
+        "northwind.biz",
+        "sunflower.com",
+        "blackboard.net",
+        "whitelabel.org",
+        "goldfinger.com",
+        "redcarpet.net",
+        "firewood.org",
+    ];
+    assert_eq!(share(&missing(&words), Behaviours::GENERATED_NAMES), 0);
+}
+
+#[test]
+fn a_device_is_new_after_a_day_of_learning_and_not_before() {
+    const HOUR: i64 = 3600 * S;
+    let from = |mac: u8, at: i64| {
+        let mut f = session(at, (40_000, 443), "tls", (900, 9_000));
+        f.src_mac = Some(MacAddr([2, 0, 0, 0, 0, mac]));
+        f
+    };
+    let mut flows: Vec<Features> = (0..30).map(|h| from(1, h * HOUR)).collect();
+    flows.push(from(2, HOUR));
+    flows.push(from(3, 29 * HOUR));
+    let mut detector = Detector::new(Limits::default());
+    // One after the other, as they come.
+    let told: Vec<Features> =
+        flows.into_iter().flat_map(|f| feed(&mut detector, vec![f])).collect();
+    let new = told.iter().filter(|f| f.behaviours.contains(Behaviours::NEW_DEVICE));
+    assert_eq!(new.map(|f| f.src_mac).collect::<Vec<_>>(), [told[31].src_mac]);
+}
+
+#[test]
+fn a_port_that_a_known_server_never_answered_is_a_new_service() {
+    const HOUR: i64 = 3600 * S;
+    let server = Ipv4Addr::new(10, 0, 0, 5);
+    let to = |port: u16, at: i64| {
+        let mut f = session(at, (50_000, port), "http", (900, 9_000));
+        f.dst_ip = Some(IpAddr::V4(server));
+        f
+    };
+    let mut detector = Detector::new(Limits::default());
+    let mut told = Vec::new();
+    for f in (0..30).map(|h| to(80, h * HOUR)).chain([to(8080, 30 * HOUR), to(45_000, 31 * HOUR)]) {
+        told.extend(feed(&mut detector, vec![f]));
+    }
+    let new = told.iter().filter(|f| f.behaviours.contains(Behaviours::NEW_SERVICE));
+    assert_eq!(new.map(|f| f.dst_port).collect::<Vec<_>>(), [8080]);
+}
+
+#[test]
+fn an_hour_at_which_a_device_was_never_awake_is_unusual_after_a_week() {
+    const HOUR: i64 = 3600 * S;
+    let at = |day: i64, hour: i64| {
+        let mut f = session((day * 24 + hour) * HOUR, (40_000, 443), "tls", (900, 9_000));
+        f.src_mac = Some(MacAddr([2, 0, 0, 0, 0, 1]));
+        f
+    };
+    let mut detector = Detector::new(Limits::default());
+    let mut told = Vec::new();
+    let office = (0..9).flat_map(|day| (8..18).map(move |hour| (day, hour)));
+    for (day, hour) in [(1, 3)].into_iter().chain(office).chain([(9, 9), (9, 18), (9, 23)]) {
+        told.extend(feed(&mut detector, vec![at(day, hour)]));
+    }
+    let odd = told.iter().filter(|f| f.behaviours.contains(Behaviours::UNUSUAL_TIME));
+    let hours: Vec<i64> = odd.map(|f| f.first.0 / HOUR).collect();
+    assert_eq!(hours, [9 * 24 + 23], "an hour beside a usual one is usual, too");
+}
+
+#[test]
+fn a_device_plays_the_part_that_it_names_itself_by() {
+    let mut detector = Detector::new(Limits::default());
+    let (printer, pc) = (Ipv4Addr::new(10, 0, 0, 7), Ipv4Addr::new(10, 0, 0, 8));
+    detector.learned(IpAddr::V4(printer), "NPI3A7F11", "dhcp", Timestamp(0));
+    detector.learned(IpAddr::V4(OUTSIDE), "printer.example.org", "dns", Timestamp(0));
+    // A lease request has no address yet; what it says is the device's own.
+    let mut request = flow(0, Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST, (68, 67), 17);
+    request.app = "dhcp";
+    request.src_mac = Some(MacAddr([2, 0, 0, 0, 0, 8]));
+    let request = named(request, &[("dhcp.vendor_class", "MSFT 5.0"), ("dhcp.types", "discover")]);
+    feed(&mut detector, vec![request]);
+    let mut asks = session(S, (50_000, 631), "tls", (500, 500));
+    (asks.src_ip, asks.dst_ip) = (Some(IpAddr::V4(pc)), Some(IpAddr::V4(printer)));
+    asks.src_mac = Some(MacAddr([2, 0, 0, 0, 0, 8]));
+    let told = feed(&mut detector, vec![asks, session(S, (50_001, 443), "tls", (500, 500))]);
+    assert_eq!((told[0].src.role, told[0].dst.role), (Role::Workstation, Role::Printer));
+    assert_eq!(told[1].dst.role, Role::Server, "a name of the internet says nothing");
 }

@@ -449,3 +449,103 @@ fn the_hash_seed_changes_neither_records_nor_their_order() {
         assert_eq!(a, b);
     });
 }
+
+/// The table and the detectors behind it.
+struct Judged {
+    detector: ghost_detect::Detector,
+    ended: Vec<Features>,
+}
+
+impl FlowSink for Judged {
+    fn started(&mut self, flow: &Features) {
+        self.detector.started(flow);
+    }
+    fn field(&mut self, flow: &Features, path: &'static str, value: &[u8]) -> Behaviours {
+        self.detector.field(flow, path, value)
+    }
+    fn learned(&mut self, address: IpAddr, name: &str, _: LearnedFrom, at: Timestamp) {
+        self.detector.learned(address, name, "dns", at);
+    }
+    fn settling(&mut self, flow: &Features) {
+        self.detector.settling(flow);
+    }
+    fn ended(&mut self, mut flow: Features) {
+        self.detector.ended(&mut flow);
+        self.ended.push(flow);
+    }
+}
+
+fn judged(packets: &[(i64, Packet<'_>)]) -> Behaviours {
+    let detector = ghost_detect::Detector::new(ghost_detect::Limits::default());
+    let mut sink = Judged { detector, ended: Vec::new() };
+    let mut table = FlowTable::new(FlowConfig::default());
+    for (ts, p) in packets {
+        table.packet(Timestamp(*ts), 100, p, &mut sink);
+    }
+    table.finish(EndReason::Shutdown, &mut sink);
+    sink.ended.iter().fold(Behaviours::NONE, |all, f| all.with(f.behaviours))
+}
+
+#[test]
+fn false_claims_in_arp_are_heard_from_frames() {
+    let answer = |mac: u8, claims: u8, to: u8| {
+        let mut p = arp(mac, to);
+        if let Some(arp) = &mut p.arp {
+            (arp.operation, arp.sender) = (2, ip(claims));
+        }
+        p
+    };
+    let mut packets = vec![(0, arp(1, 9))];
+    packets.extend((1..9).map(|i| (i * S, answer(66, 1, 9))));
+    assert!(judged(&packets).contains(Behaviours::ARP_SPOOFING));
+    let own: Vec<_> = (0..9).map(|i| (i * S, answer(1, 1, 9))).collect();
+    assert!(judged(&own).is_empty());
+}
+
+/// A lookup of one name, or an answer with one address.
+fn lookup(answer: Option<[u8; 4]>) -> Vec<u8> {
+    let mut out = vec![0x12, 0x34, 1, 0, 0, 1, 0, u8::from(answer.is_some()), 0, 0, 0, 0];
+    out.extend(b"\x03www\x07example\x03org\0\0\x01\0\x01");
+    if let Some(address) = answer {
+        out[2..4].copy_from_slice(&[0x81, 0x80]);
+        out.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+        out.extend(address);
+    }
+    out
+}
+
+#[test]
+fn two_contrary_answers_to_one_lookup_are_heard_from_frames() {
+    let (asked, real) = (lookup(None), lookup(Some([192, 0, 2, 1])));
+    let forged = lookup(Some([203, 0, 113, 66]));
+    let question = || udp((1, 40_000), (2, 53), &asked);
+    let answer = |octets| udp((2, 53), (1, 40_000), octets);
+    let told = judged(&[(0, question()), (1000, answer(&forged)), (2000, answer(&real))]);
+    assert!(told.contains(Behaviours::DNS_SPOOFING));
+    let twice = [(0, question()), (1, question()), (1000, answer(&forged)), (2000, answer(&real))];
+    assert!(!judged(&twice).contains(Behaviours::DNS_SPOOFING), "it was asked twice");
+}
+
+/// An offer of a lease: who offers it, and the router and name server it tells.
+fn offer(server: u8, router: u8) -> Vec<u8> {
+    let mut out = vec![2, 1, 6, 0, 1, 2, 3, 4, 0, 0, 0, 0];
+    out.extend([0; 4]);
+    out.extend([10, 0, 0, 77]);
+    out.extend([0; 8]);
+    out.extend([2, 0, 0, 0, 0, 0x42]);
+    out.extend([0; 10 + 64 + 128]);
+    out.extend([99, 130, 83, 99, 53, 1, 2, 54, 4, 10, 0, 0, server]);
+    out.extend([3, 4, 10, 0, 0, router, 6, 4, 10, 0, 0, router, 255]);
+    out
+}
+
+#[test]
+fn a_second_lease_server_is_heard_from_frames() {
+    let (first, rogue) = (offer(1, 1), offer(66, 66));
+    let standby = offer(2, 1);
+    let from = |server: u8, octets| udp((server, 67), (77, 68), octets);
+    let told = judged(&[(0, from(1, &first)), (S, from(66, &rogue))]);
+    assert!(told.contains(Behaviours::ROGUE_DHCP));
+    let told = judged(&[(0, from(1, &first)), (S, from(2, &standby))]);
+    assert!(!told.contains(Behaviours::ROGUE_DHCP), "a standby tells the same router");
+}
