@@ -23,7 +23,7 @@ impl<'a> Asking<'a> {
         Asking { now: limits.now(now), tags: limits.tags(tags), limits }
     }
 
-    fn ask(&self) -> Result<Ask<'a>, StoreError> {
+    pub(crate) fn ask(&self) -> Result<Ask<'a>, StoreError> {
         let mut ask = Ask::new(self.now, self.tags);
         let hits = self.limits.hits;
         ask.limit = if hits == 0 { ghost_query::limits::LIMIT_MAX } else { hits };
@@ -71,7 +71,8 @@ impl<'a> Asking<'a> {
         Ok(ghost_query::list(filters, &ask, sources)?)
     }
 
-    /// Finds what is like one event; `line` reads the line at a place.
+    /// Finds what is like one event, host, stretch of time or element; `line` reads the line at a
+    /// place.
     pub(crate) fn similar(
         &self,
         to: &str,
@@ -81,6 +82,7 @@ impl<'a> Asking<'a> {
         let mut ask = Ask::new(self.now, self.tags);
         ask.limit = self.limits.hits;
         ask.as_of = self.limits.as_of;
+        ask.also = self.span()?;
         Ok(ghost_query::similar(&Like::parse(to), &ask, sources, line)?)
     }
 }
@@ -100,6 +102,11 @@ pub(crate) struct Encoder {
 impl Encoder {
     pub(crate) fn new(profile: ghost_embed::Profile, open: OpenModel) -> Encoder {
         Encoder { open, profile, encoder: None, missing: None }
+    }
+
+    /// Why there is no full model, where there is none.
+    pub(crate) fn missing(&self) -> Option<&str> {
+        self.missing.as_deref()
     }
 
     /// One with a model of its own.

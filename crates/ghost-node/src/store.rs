@@ -218,11 +218,23 @@ impl Store {
         self.ask(limits, None, |asking, sources, _| asking.flows(filters, sources))
     }
 
-    /// Finds what is like one event.
+    /// Finds what is like one event, host, stretch of time or element.
     pub fn similar(&self, to: &str, limits: &Limits) -> Result<Found, StoreError> {
         self.ask(limits, joint::number_of(to), |asking, sources, line| {
             asking.similar(to, sources, line)
         })
+    }
+
+    /// What stretches of time look like: `now`, `list`, `match WORDS`, `trend [WORDS]`.
+    pub fn patterns(&self, text: &str, limits: &Limits) -> Result<Found, StoreError> {
+        self.ask(limits, None, |asking, sources, _| {
+            asking.patterns(text, sources, &mut self.encoder.borrow_mut())
+        })
+    }
+
+    /// What is new, gone, more and less between two stretches of time or two hosts: `A vs B`.
+    pub fn compare(&self, text: &str, limits: &Limits) -> Result<Found, StoreError> {
+        self.ask(limits, None, |asking, sources, _| asking.compare(text, sources))
     }
 
     /// Asks the logs that the limits name; `number` is that of a line that is asked about.

@@ -42,6 +42,14 @@ pub const SIMILAR_CELLS_MAX: usize = 2_000_000;
 /// Hosts that are compared with one.
 pub const HOSTS_MAX: usize = 200_000;
 
+/// Values of two windows or hosts that are compared: about 150 bytes each.
+pub const COMPARED_MAX: usize = 400_000;
+
+/// Marks of patterns and words that are told apart in one walk; it takes 64, one of them its own.
+pub const SHOULD_PATTERNS_MAX: usize = 63;
+
+const _: () = assert!(SHOULD_PATTERNS_MAX < ghost_index::limits::SHOULD_MAX);
+
 /// Elements that are compared with one.
 pub const ELEMENTS_MAX: usize = 10_000;
 

@@ -18,9 +18,11 @@ pub(crate) fn columns(of: &[(&str, Unit)]) -> Vec<Column> {
     of.iter().map(|(name, unit)| Column { name: (*name).to_owned(), unit: *unit }).collect()
 }
 
-/// A score or a rate as it is printed; four decimals are what a rank can be told by.
+/// A score or a rate.
 pub(crate) fn decimal(value: f64) -> Cell {
-    Cell::Text(if value.abs() >= 100.0 { format!("{value:.1}") } else { format!("{value:.3}") })
+    #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
+    let thousandths = (value * 1000.0).round() as i64;
+    Cell::Thousandths(thousandths)
 }
 
 pub(crate) fn text(value: impl Into<String>) -> Cell {

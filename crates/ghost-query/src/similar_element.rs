@@ -164,7 +164,7 @@ pub(crate) fn similar_element(
     let table = Table {
         rows: rows.collect(),
         columns: rows::columns(&[
-            ("score", Unit::Text),
+            ("score", Unit::Decimal),
             ("element", Unit::Text),
             ("flows", Unit::Count),
             ("changes", Unit::Count),

@@ -194,7 +194,7 @@ pub(crate) fn similar_host(
     let table = Table {
         rows: rows.collect(),
         columns: rows::columns(&[
-            ("score", Unit::Text),
+            ("score", Unit::Decimal),
             ("host", Unit::Text),
             ("opened", Unit::Count),
             ("asked", Unit::Count),

@@ -166,7 +166,7 @@ pub(crate) fn similar_window(
     let table = Table {
         rows: rows.collect(),
         columns: rows::columns(&[
-            ("score", Unit::Text),
+            ("score", Unit::Decimal),
             ("from", Unit::Time),
             ("until", Unit::Time),
             ("flows", Unit::Count),

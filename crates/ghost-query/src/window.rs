@@ -1,7 +1,7 @@
 //! Stretches of time: read from words, laid over the log as a grid, and summed up.
 //!
 //! A grid's windows are all of one length and do not overlap; an event counts in each that its time
-//! touches, its packets and bytes in equal parts. A flow of days counts in the first
+//! touches, a folded flood by its packets in equal parts. A flow of days counts in the first
 //! [`TOUCHED_MAX`] of its windows only.
 
 use ghost_event::Timestamp;
@@ -17,7 +17,7 @@ use crate::{time, units};
 const TOUCHED_MAX: i64 = 240;
 
 /// Length of a window where nothing else is said.
-pub const WINDOW_DEFAULT_NS: i64 = 60_000_000_000;
+pub(crate) const WINDOW_DEFAULT_NS: i64 = 60_000_000_000;
 
 const EXPECTED: &str = "FROM..TO, `around TIME`, or words as `yesterday 14:00-15:00`; times as \
                         2026-11-20T14:00, 14:00, 2h (ago), yesterday or now";
@@ -158,8 +158,6 @@ pub(crate) struct Piece<'e, 'm> {
     pub(crate) held: u64,
     /// 1; of a folded flood as many as its packets in the window.
     pub(crate) flows: u64,
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
 }
 
 /// Walks over the flows that meet `filter`, window by window in no order. Packets are left out (the
@@ -186,12 +184,11 @@ pub(crate) fn walk(
         let first = grid.at(start);
         let last = grid.at(end).clamp(first, first.saturating_add(TOUCHED_MAX - 1));
         let touched = u64::try_from(last - first + 1).unwrap_or(1);
-        let (packets, bytes) = (event.packets().div_ceil(touched), event.bytes().div_ceil(touched));
         let folded = event.held >> flood & 1 == 1;
-        let flows = if folded { packets.max(1) } else { 1 };
+        let flows = if folded { event.packets().div_ceil(touched).max(1) } else { 1 };
         let held = event.held & !(1 << flood);
         for at in first..=last {
-            each(at, &Piece { event, held, flows, packets, bytes });
+            each(at, &Piece { event, held, flows });
         }
     };
     Ok(over(sources, |index| index.events(&walk, &mut one))?)

@@ -120,8 +120,12 @@ pub enum Subject {
     Query(String),
     /// Filters alone.
     Flows(String),
-    /// An event's number or a Community ID.
+    /// An event's number or a Community ID; `host:…`, `element:…`, or a stretch of time.
     Similar(String),
+    /// `now`, `list`, `match WORDS`, `trend [WORDS]`.
+    Patterns(String),
+    /// Two stretches of time or two hosts: `A vs B`.
+    Compare(String),
 }
 
 /// A question with all that its answer depends on.
@@ -176,6 +180,8 @@ impl Backend for Daemon {
             Subject::Query(words) => self.query(words, &limits),
             Subject::Flows(filters) => self.flows(filters, &limits),
             Subject::Similar(to) => self.similar(to, &limits),
+            Subject::Patterns(text) => self.patterns(text, &limits),
+            Subject::Compare(text) => self.compare(text, &limits),
         }?;
         Ok(Box::new(answered))
     }

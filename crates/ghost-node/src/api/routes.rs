@@ -138,6 +138,8 @@ pub(super) fn all(state: Arc<State>) -> Router {
         .route("/v1/query", post(query))
         .route("/v1/flows", post(flows))
         .route("/v1/similar", post(similar))
+        .route("/v1/patterns", post(patterns))
+        .route("/v1/compare", post(compare))
         .route("/v1/flows/follow", get(follow))
         .route("/v1/import", post(import))
         .route("/v1/seal", post(seal))
@@ -300,6 +302,14 @@ async fn flows(state: Shared, body: Body) -> Result<Response, Refusal> {
 
 async fn similar(state: Shared, body: Body) -> Result<Response, Refusal> {
     answer(state, body, Subject::Similar).await
+}
+
+async fn patterns(state: Shared, body: Body) -> Result<Response, Refusal> {
+    answer(state, body, Subject::Patterns).await
+}
+
+async fn compare(state: Shared, body: Body) -> Result<Response, Refusal> {
+    answer(state, body, Subject::Compare).await
 }
 
 /// Reads a small body.

@@ -71,6 +71,8 @@ impl Asked {
             Subject::Query(text) => ("/v1/query", text),
             Subject::Flows(text) => ("/v1/flows", text),
             Subject::Similar(text) => ("/v1/similar", text),
+            Subject::Patterns(text) => ("/v1/patterns", text),
+            Subject::Compare(text) => ("/v1/compare", text),
         };
         let asked = Asked {
             text: text.clone(),

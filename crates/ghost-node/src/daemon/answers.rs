@@ -71,6 +71,8 @@ pub(crate) enum Kind<'a> {
     Query(&'a str),
     Flows(&'a str),
     Similar(&'a str),
+    Patterns(&'a str),
+    Compare(&'a str),
 }
 
 impl Kind<'_> {
@@ -83,8 +85,8 @@ impl Kind<'_> {
     ) -> Result<Vec<Clause>, StoreError> {
         let words = match self {
             Kind::Query(words) | Kind::Flows(words) => words,
-            // Like what is logged, whatever that may be.
-            Kind::Similar(_) => return Ok(Vec::new()),
+            // Like what is logged, whatever that may be; and sums over all.
+            Kind::Similar(_) | Kind::Patterns(_) | Kind::Compare(_) => return Ok(Vec::new()),
         };
         let mut parts = ghost_query::understand(words, now, tags)?.parts;
         parts.extend(asking.span()?);
@@ -126,6 +128,10 @@ impl Inner {
                 let _ = Encode::encode(&mut *encoder, &meaning);
             }
         }
+        if let Kind::Patterns(text) = kind {
+            let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+            crate::patterns::encode_ahead(text, &mut encoder)?;
+        }
         let mut held = chosen.own.then(|| self.searched.hold()).transpose()?;
         let nothing = OracleIndex::new();
         let together = held.as_ref().map(|held| Together::new(vec![held.tail(), &open.index]));
@@ -146,6 +152,11 @@ impl Inner {
                 asking.query(words, sources, &mut encoder)
             }
             Kind::Flows(filters) => asking.flows(filters, sources),
+            Kind::Patterns(text) => {
+                let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+                asking.patterns(text, sources, &mut encoder)
+            }
+            Kind::Compare(text) => asking.compare(text, sources),
             Kind::Similar(to) => {
                 let mut line = |at: Position| {
                     let own = open.line(at).map(<[u8]>::to_vec);

@@ -598,7 +598,24 @@ impl Daemon {
         self.inner.ask(Kind::Flows(filters), limits)
     }
 
-    /// Finds what is like one event (its number in the log, or a Community ID).
+    /// What stretches of time look like: `now`, `list`, `match WORDS`, `trend [WORDS]`.
+    ///
+    /// # Errors
+    /// It is none of them, or log or index can't be read.
+    pub fn patterns(&self, text: &str, limits: &Limits) -> Result<Answered, StoreError> {
+        self.inner.ask(Kind::Patterns(text), limits)
+    }
+
+    /// What is new, gone, more and less between two stretches of time or two hosts: `A vs B`.
+    ///
+    /// # Errors
+    /// A side can't be read or is of nothing known, or log or index can't be read.
+    pub fn compare(&self, text: &str, limits: &Limits) -> Result<Answered, StoreError> {
+        self.inner.ask(Kind::Compare(text), limits)
+    }
+
+    /// Finds what is like one event (its number in the log, or a Community ID), host, stretch of
+    /// time or element.
     ///
     /// # Errors
     /// There is no such event, or log or index can't be read.

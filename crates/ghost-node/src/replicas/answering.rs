@@ -52,6 +52,8 @@ pub(crate) fn question(bytes: &[u8], log: LogId) -> Result<Question, Refusal> {
         Some("query") => Subject::Query,
         Some("flows") => Subject::Flows,
         Some("similar") => Subject::Similar,
+        Some("patterns") => Subject::Patterns,
+        Some("compare") => Subject::Compare,
         _ => return Err(off(format!("its kind {kind} is not known here"))),
     };
     let asked: Asked =
@@ -74,6 +76,8 @@ pub(crate) fn body(question: &Question) -> Option<Vec<u8>> {
         Subject::Query(_) => "query",
         Subject::Flows(_) => "flows",
         Subject::Similar(_) => "similar",
+        Subject::Patterns(_) => "patterns",
+        Subject::Compare(_) => "compare",
     };
     let plain = Question { logs: Vec::new(), replicas: Vec::new(), ..question.clone() };
     let (_, asked) = Asked::of(&plain);

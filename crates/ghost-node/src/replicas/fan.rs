@@ -178,7 +178,11 @@ impl Fan<'_> {
         }
         let by = match question.subject {
             Subject::Flows(_) => By::Start,
-            Subject::Query(_) | Subject::Similar(_) => By::Score,
+            // Patterns and comparisons have rows and no hits: those of the first that answers.
+            Subject::Query(_)
+            | Subject::Similar(_)
+            | Subject::Patterns(_)
+            | Subject::Compare(_) => By::Score,
         };
         let mut merged = merge(sources, by, question.limit);
         self.check(&mut merged);
