@@ -95,13 +95,18 @@ impl Machine {
     }
 
     fn import(&self, name: &str) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/pcap").join(name);
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/pcap").join(name);
         let ask = ImportAsk { file: name.to_owned(), again: true, ..ImportAsk::default() };
         let report = self.daemon.import(&ask, Box::new(File::open(path).unwrap()), &mut |_| true);
         assert_eq!(report.unwrap().error, None);
     }
 
-    fn ask(&self, subject: Subject, replicas: &[&str]) -> Result<Merged, ghost_node::replicas::FanError> {
+    fn ask(
+        &self,
+        subject: Subject,
+        replicas: &[&str],
+    ) -> Result<Merged, ghost_node::replicas::FanError> {
         self.daemon.ask_replicas(&Question {
             subject,
             since: None,
@@ -160,7 +165,8 @@ fn replicas_answer_for_their_primary_say_how_fresh_they_are_and_hold_its_index()
     primary.daemon.seal().unwrap();
     let log = primary.daemon.status().log_id;
     let query = || Subject::Query("app:ssh brute force".to_owned());
-    let own = primary.daemon.query("app:ssh brute force", &Limits { hits: 50, ..Limits::default() });
+    let own =
+        primary.daemon.query("app:ssh brute force", &Limits { hits: 50, ..Limits::default() });
     let own: Vec<u64> = own.unwrap().answer.hits.iter().map(|hit| hit.seq).collect();
     assert!(own.len() > 10);
     let answers = |of: &[&str]| primary.ask(query(), of).ok().map(|merged| seqs(&hits(&merged)));
@@ -186,7 +192,8 @@ fn replicas_answer_for_their_primary_say_how_fresh_they_are_and_hold_its_index()
     assert_eq!(asked.len(), 4, "{asked:?}");
     // Listings and likeness go there as well.
     let flows = primary.ask(Subject::Flows("app:dns".to_owned()), &["b"]).unwrap();
-    let listed = primary.daemon.flows("app:dns", &Limits { hits: 50, ..Limits::default() }).unwrap();
+    let listed =
+        primary.daemon.flows("app:dns", &Limits { hits: 50, ..Limits::default() }).unwrap();
     let listed: Vec<u64> = listed.answer.hits.iter().map(|hit| hit.seq).collect();
     assert_eq!(seqs(&hits(&flows)), listed);
     let like = primary.ask(Subject::Similar(own[0].to_string()), &["a"]).unwrap();

@@ -168,10 +168,8 @@ fn plain_the_index_of_a_copy_holds_what_its_primarys_holds() {
     } else {
         primary.held_by(&holder, "bridge-a");
         drop(holder.run(&["query", "app:ssh"]).ends(0));
-        fs::remove_dir_all(
-            holder.data().join("replicas").join(primary.id()).join("index"),
-        )
-        .unwrap();
+        fs::remove_dir_all(holder.data().join("replicas").join(primary.id()).join("index"))
+            .unwrap();
         let ours = index(&holder, Some("bridge-a"));
         assert_eq!(ours["content_digest"], theirs["content_digest"]);
     }
@@ -240,7 +238,8 @@ fn plain_a_held_log_that_is_damaged_is_told_and_the_others_answer() {
     let block = fs::read_dir(folder.join("blocks")).unwrap().next().unwrap().unwrap().path();
     let lines = fs::read_to_string(block.join("events.jsonl")).unwrap();
     let half = lines.lines().count() / 2;
-    let kept: Vec<&str> = lines.lines().enumerate().filter(|(n, _)| *n != half).map(|l| l.1).collect();
+    let kept: Vec<&str> =
+        lines.lines().enumerate().filter(|(n, _)| *n != half).map(|l| l.1).collect();
     fs::remove_file(block.join("events.jsonl")).unwrap();
     fs::write(block.join("events.jsonl"), kept.join("\n") + "\n").unwrap();
     let ran = holder.run(&["flows", "app:ntp", "-o", "jsonl"]).ends(0);
@@ -268,7 +267,8 @@ fn second(line: &str) -> (&str, String) {
 fn plain_with_the_model_forty_questions_have_the_same_answers_on_a_copy() {
     let Some(model) = model() else {
         // Not through a macro: it must be seen although the test passes.
-        let words = b"\nSKIPPED: the full model is not installed; `cargo xtask model` installs it\n";
+        let words =
+            b"\nSKIPPED: the full model is not installed; `cargo xtask model` installs it\n";
         std::io::Write::write_all(&mut std::io::stderr(), words).unwrap();
         return;
     };

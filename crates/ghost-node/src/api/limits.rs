@@ -28,6 +28,10 @@ pub const ASK_THREADS: usize = 2;
 /// Questions that wait for a thread; one more gets 503.
 pub const ASK_WAITING_MAX: usize = 8;
 
+/// Questions to replicas: threads of their own, as each may wait for hosts that are far away.
+pub const FAN_THREADS: usize = 2;
+pub const FAN_WAITING_MAX: usize = 4;
+
 /// Imports at the same time: the log has one writer, a second only waits for it.
 pub const IMPORT_THREADS: usize = 1;
 pub const IMPORT_WAITING_MAX: usize = 1;
@@ -103,4 +107,7 @@ pub const GROUPS_BYTES_MAX: u64 = 4 << 20;
 pub const USERS_TOLD_MAX: usize = 64;
 
 const _: () = assert!(FOLLOWERS_MAX * FOLLOWER_PIECES_MAX * PIECE_BYTES <= 32 << 20);
-const _: () = assert!(CONNECTIONS_MAX >= FOLLOWERS_MAX + ASK_THREADS + ASK_WAITING_MAX);
+const _: () = assert!(
+    CONNECTIONS_MAX
+        >= FOLLOWERS_MAX + ASK_THREADS + ASK_WAITING_MAX + FAN_THREADS + FAN_WAITING_MAX
+);

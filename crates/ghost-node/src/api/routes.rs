@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) host: Arc<dyn ApiHost>,
     pub(super) asks: Pool,
+    /// Questions to replicas.
+    pub(super) fans: Pool,
     pub(super) imports: Pool,
     pub(super) followers: Mutex<Option<Followers>>,
     pub(super) counts: Arc<Counts>,
@@ -100,6 +102,7 @@ impl State {
     /// Takes no more work, and ends followers.
     pub(super) fn close(&self) {
         self.asks.close();
+        self.fans.close();
         self.imports.close();
         let followers = self.followers.lock().ok().and_then(|mut f| f.take());
         if let Some(followers) = followers {
@@ -111,6 +114,7 @@ impl State {
     pub(super) fn end(&self) {
         self.close();
         self.asks.wait(DRAIN_TIMEOUT);
+        self.fans.wait(DRAIN_TIMEOUT);
         self.imports.wait(DRAIN_TIMEOUT);
     }
 
@@ -340,10 +344,8 @@ async fn answer(
     let (outlet, pieces) = pipe::outlet();
     let (tell, told) = oneshot::channel();
     let backend = Arc::clone(&state.backend);
-    state
-        .asks
-        .run(move || answer_on_pool(&*backend, &question, tell, outlet))
-        .map_err(|_| busy())?;
+    let pool = if question.replicas.is_empty() { &state.asks } else { &state.fans };
+    pool.run(move || answer_on_pool(&*backend, &question, tell, outlet)).map_err(|_| busy())?;
     match told.await {
         Ok(Ok(())) => Ok(lines(pieces)),
         Ok(Err(refusal)) => Err(refusal),

@@ -27,8 +27,9 @@ use super::backend::Backend;
 use super::counts::{Counts, count};
 use super::followers::Followers;
 use super::limits::{
-    ASK_THREADS, ASK_WAITING_MAX, CONNECTIONS_MAX, DRAIN_TIMEOUT, GROUPS_BYTES_MAX, HEAD_BYTES_MAX,
-    HEAD_TIMEOUT, HEADERS_MAX, IMPORT_THREADS, IMPORT_WAITING_MAX, SAMPLE_EVERY, USERS_TOLD_MAX,
+    ASK_THREADS, ASK_WAITING_MAX, CONNECTIONS_MAX, DRAIN_TIMEOUT, FAN_THREADS, FAN_WAITING_MAX,
+    GROUPS_BYTES_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX, IMPORT_THREADS,
+    IMPORT_WAITING_MAX, SAMPLE_EVERY, USERS_TOLD_MAX,
 };
 use super::pool::Pool;
 use super::rates::{History, Rates};
@@ -166,6 +167,7 @@ pub fn serve(
         backend,
         host,
         asks: Pool::start("api-ask", ASK_THREADS, ASK_WAITING_MAX).map_err(ApiError::Thread)?,
+        fans: Pool::start("api-fan", FAN_THREADS, FAN_WAITING_MAX).map_err(ApiError::Thread)?,
         imports: Pool::start("api-import", IMPORT_THREADS, IMPORT_WAITING_MAX)
             .map_err(ApiError::Thread)?,
         followers: Mutex::new(Some(

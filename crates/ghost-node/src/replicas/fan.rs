@@ -16,9 +16,7 @@ use ghost_event::Seq;
 use ghost_world::Clock;
 
 use super::answering;
-use super::limits::{
-    FETCHES_MAX, NOTE_CHARS_MAX, REPLICA_HITS_MAX, REPLICAS_ASKED_MAX,
-};
+use super::limits::{FETCHES_MAX, NOTE_CHARS_MAX, REPLICA_HITS_MAX, REPLICAS_ASKED_MAX};
 use super::log_part::{LogKind, LogPart};
 use super::logs::OWN;
 use super::merge::{Arrived, Arriving, By, Merged, Source, merge};
@@ -586,11 +584,7 @@ mod tests {
         Arc::new(Fake { replicas: replicas.collect(), asked: Mutex::default() })
     }
 
-    fn ask_with(
-        fans: &Fans,
-        reach: &Arc<Fake>,
-        replicas: &[&str],
-    ) -> Result<Merged, FanError> {
+    fn ask_with(fans: &Fans, reach: &Arc<Fake>, replicas: &[&str]) -> Result<Merged, FanError> {
         let question = Question {
             subject: Subject::Query("app:tls".to_owned()),
             since: None,
@@ -652,10 +646,8 @@ mod tests {
 
     #[test]
     fn one_that_hangs_keeps_nobody_waiting_for_longer_than_the_deadline() {
-        let reach = fake(&[
-            ("a", Does::Hangs),
-            ("b", Does::Answers(body(LOG, 20, &[(11, "eleven")]))),
-        ]);
+        let reach =
+            fake(&[("a", Does::Hangs), ("b", Does::Answers(body(LOG, 20, &[(11, "eleven")])))]);
         let fans = Fans::default();
         let merged = ask_with(&fans, &reach, &["a", "b"]).unwrap();
         assert_eq!(seqs(&merged), [11]);

@@ -384,10 +384,17 @@ mod tests {
             (whole.as_slice(), 2, None),
             (text.trim_end_matches("{\"end\":true}\n").as_bytes(), 2, Some("cut")),
             (text.replace("\"later\":7", "\"later\":").as_bytes(), 0, Some("can't be read")),
-            (text.replace("\"event_type\":\"flow\"", "\"event_type\":\"epoch\"").as_bytes(), 0,
-                Some("no event")),
+            (
+                text.replace("\"event_type\":\"flow\"", "\"event_type\":\"epoch\"").as_bytes(),
+                0,
+                Some("no event"),
+            ),
             (text.replacen("[\"app:ssh\"]", "5", 1).as_bytes(), 0, Some("can't be read")),
-            (b"{\"error\":\"busy\",\"hint\":\"later\",\"code\":\"busy\"}\n", 0, Some("busy; later")),
+            (
+                b"{\"error\":\"busy\",\"hint\":\"later\",\"code\":\"busy\"}\n",
+                0,
+                Some("busy; later"),
+            ),
             (b"", 0, Some("cut")),
             (b"\n\n{\"hits\":0}\n{\"end\":true}\nrubbish", 0, None),
         ] {
@@ -450,8 +457,10 @@ mod tests {
     #[test]
     fn no_bytes_make_the_reader_fall_over_and_what_it_takes_can_be_written() {
         let sound = body(&[(2.0, 1, 1), (1.0, 2, 2)]);
-        bolero::check!().with_type::<(Vec<u8>, Vec<(u16, u8)>, u8)>().with_iterations(2_000).for_each(
-            |(bytes, edits, piece)| {
+        bolero::check!()
+            .with_type::<(Vec<u8>, Vec<(u16, u8)>, u8)>()
+            .with_iterations(2_000)
+            .for_each(|(bytes, edits, piece)| {
                 let mut damaged = sound.clone();
                 for (at, byte) in edits {
                     let at = usize::from(*at) % damaged.len();
@@ -476,7 +485,6 @@ mod tests {
                         assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
                     }
                 }
-            },
-        );
+            });
     }
 }
