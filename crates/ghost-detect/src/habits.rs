@@ -1,7 +1,7 @@
 //! What was not there before: devices, services, and hours at which a device is awake.
 //!
-//! These are facts, no alarms: a new laptop is new. Nothing is new until a stream was heard for a
-//! day, and no hour is unusual until a device was met on five days of at least a week, so that a
+//! These are facts, no alarms: a new laptop is new. Nothing is new until a stream was heard in 24
+//! hours of the clock (captures of years apart that were joined are no long stream), and no hour is unusual until a device was met on five days of at least a week, so that a
 //! capture of minutes never has these words. What was learned is forgotten with the program.
 //!
 //! A device is a hardware address where frames have one, and belongs to the own network. Hours are
@@ -19,8 +19,8 @@ use crate::zone::zone;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
-/// How long a stream, or a device, is learned before something is new of it.
-const LEARN_NS: i64 = DAY_NS;
+/// Hours of the clock in which a stream, or a server, was heard before something is new of it.
+const LEARN_HOURS: u32 = 24;
 /// How long a new thing is called new.
 const NEW_NS: i64 = HOUR_NS;
 /// Days from the first to now, and days met, before an hour can be unusual.
@@ -49,17 +49,20 @@ struct Service {
 /// Devices and services of one stream.
 #[derive(Debug)]
 pub(crate) struct Habits {
-    since: Option<i64>,
+    /// The last hour of the clock that was counted, and how many were.
+    hour: i64,
+    hours: u32,
     devices: Bounded<u64, Device>,
     services: Bounded<(IpAddr, u8, u16), Service>,
-    /// Since when an address answers.
-    servers: Bounded<IpAddr, i64>,
+    /// How many hours were heard when an address answered first.
+    servers: Bounded<IpAddr, u32>,
 }
 
 impl Habits {
     pub(crate) fn new(max: usize) -> Habits {
         Habits {
-            since: None,
+            hour: i64::MIN,
+            hours: 0,
             devices: Bounded::new(max),
             services: Bounded::new(max),
             servers: Bounded::new(max),
@@ -69,9 +72,12 @@ impl Habits {
     /// A flow began.
     pub(crate) fn started(&mut self, f: &Features) {
         let ts = f.first.0;
-        let since = *self.since.get_or_insert(ts);
+        let now = ts.div_euclid(HOUR_NS);
+        if now > self.hour {
+            (self.hour, self.hours) = (now, self.hours.saturating_add(1));
+        }
         let Some(key) = device(f) else { return };
-        let learned = ts.saturating_sub(since) >= LEARN_NS;
+        let learned = self.hours > LEARN_HOURS;
         let day = ts.div_euclid(DAY_NS);
         let device = self.devices.entry(key, || Device {
             first: ts,
@@ -95,9 +101,8 @@ impl Habits {
     pub(crate) fn observe(&mut self, f: &Features) {
         let Some(service) = service(f) else { return };
         let ts = f.first.0;
-        let since = self.since.unwrap_or(ts);
-        let server = *self.servers.entry(service.0, || ts);
-        let learned = ts.saturating_sub(server) >= LEARN_NS && ts.saturating_sub(since) >= LEARN_NS;
+        let server = *self.servers.entry(service.0, || self.hours);
+        let learned = self.hours.saturating_sub(server) >= LEARN_HOURS;
         self.services.entry(service, || Service { first: ts, new: learned });
     }
 

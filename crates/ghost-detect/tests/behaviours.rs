@@ -711,15 +711,20 @@ fn a_device_is_new_after_a_day_of_learning_and_not_before() {
         f.src_mac = Some(MacAddr([2, 0, 0, 0, 0, mac]));
         f
     };
-    let mut flows: Vec<Features> = (0..30).map(|h| from(1, h * HOUR)).collect();
-    flows.push(from(2, HOUR));
-    flows.push(from(3, 29 * HOUR));
-    let mut detector = Detector::new(Limits::default());
     // One after the other, as they come.
-    let told: Vec<Features> =
-        flows.into_iter().flat_map(|f| feed(&mut detector, vec![f])).collect();
-    let new = told.iter().filter(|f| f.behaviours.contains(Behaviours::NEW_DEVICE));
-    assert_eq!(new.map(|f| f.src_mac).collect::<Vec<_>>(), [told[31].src_mac]);
+    let told = |flows: Vec<Features>| -> Vec<Option<MacAddr>> {
+        let mut detector = Detector::new(Limits::default());
+        let told = flows.into_iter().flat_map(|f| feed(&mut detector, vec![f]));
+        let new = told.filter(|f| f.behaviours.contains(Behaviours::NEW_DEVICE));
+        new.map(|f| f.src_mac).collect()
+    };
+    let mut flows: Vec<Features> = (0..30).map(|h| from(1, h * HOUR)).collect();
+    flows.insert(2, from(2, HOUR + S));
+    let late = from(3, 29 * HOUR + S);
+    flows.push(late.clone());
+    assert_eq!(told(flows), [late.src_mac]);
+    let joined = vec![from(1, 0), from(1, 9000 * HOUR), from(2, 9000 * HOUR + S)];
+    assert!(told(joined).is_empty(), "captures of a year apart are no year of learning");
 }
 
 #[test]
