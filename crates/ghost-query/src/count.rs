@@ -49,10 +49,13 @@ impl Sum {
     }
 }
 
+/// Which event: numbers of several logs may be alike, conversations under one number hardly.
+type Id = (Seq, u64);
+
 /// What is read of one event.
 #[derive(Debug, Clone, Copy)]
 struct Fact {
-    seq: Seq,
+    id: Id,
     start: i64,
     out: u64,
     back: u64,
@@ -60,10 +63,14 @@ struct Fact {
     duration_us: u64,
 }
 
+fn id(met: &Met<'_>) -> Id {
+    (met.seq(), met.flow())
+}
+
 impl Fact {
     fn of(met: &Met<'_>) -> Fact {
         Fact {
-            seq: met.seq(),
+            id: id(met),
             start: met.start().0,
             out: met.bytes_to_server(),
             back: met.bytes_to_client(),
@@ -128,7 +135,7 @@ struct Values<'d> {
     labels: HashMap<String, u32>,
     now: Option<u32>,
     /// Event and value.
-    pairs: Vec<(Seq, u32)>,
+    pairs: Vec<(Id, u32)>,
 }
 
 impl Visit for Values<'_> {
@@ -141,14 +148,14 @@ impl Visit for Values<'_> {
 
     fn event(&mut self, event: &Met<'_>) {
         if let Some(value) = self.now {
-            self.pairs.push((event.seq(), value));
+            self.pairs.push((id(event), value));
         }
     }
 }
 
 impl Values<'_> {
     /// Each value of each event once, in the order of the events; their labels by number.
-    fn done(mut self) -> (Vec<(Seq, u32)>, Vec<String>) {
+    fn done(mut self) -> (Vec<(Id, u32)>, Vec<String>) {
         self.pairs.sort_unstable();
         self.pairs.dedup();
         let mut labels = vec![String::new(); self.labels.len()];
@@ -165,7 +172,7 @@ impl Values<'_> {
 }
 
 /// Leaves out the names of an event that only are above another of its names.
-fn whole_names(pairs: &[(Seq, u32)], labels: &[String]) -> Vec<(Seq, u32)> {
+fn whole_names(pairs: &[(Id, u32)], labels: &[String]) -> Vec<(Id, u32)> {
     let name = |value: u32| labels.get(value as usize).map_or("", String::as_str);
     let above = |parent: &str, name: &str| {
         name.len() > parent.len() + 1
@@ -248,7 +255,7 @@ pub(crate) fn count(
     for index in &all {
         walked = walked.join(index.events(&walk, &mut |met| facts.push(Fact::of(met)))?);
     }
-    facts.sort_unstable_by_key(|fact| fact.seq);
+    facts.sort_unstable_by_key(|fact| fact.id);
     if aggregate.every_s == Some(0) {
         aggregate.every_s = Some(stretch(&facts));
     }
@@ -294,7 +301,7 @@ pub(crate) fn count(
 
 fn grouped(
     facts: &[Fact],
-    values: &[(Vec<(Seq, u32)>, Vec<String>)],
+    values: &[(Vec<(Id, u32)>, Vec<String>)],
     every_s: Option<u64>,
 ) -> Groups {
     let mut groups = Groups::default();
@@ -305,14 +312,14 @@ fn grouped(
         let mut keys = vec![[0; limits::DIMENSIONS_MAX]];
         for (which, ((pairs, _), at)) in values.iter().zip(&mut at).enumerate() {
             // Both are in the order of the events.
-            while pairs.get(*at).is_some_and(|pair| pair.0 < fact.seq) {
+            while pairs.get(*at).is_some_and(|pair| pair.0 < fact.id) {
                 *at += 1;
             }
             let own: Vec<u32> = pairs
                 .get(*at..)
                 .unwrap_or_default()
                 .iter()
-                .take_while(|pair| pair.0 == fact.seq)
+                .take_while(|pair| pair.0 == fact.id)
                 .map(|pair| pair.1)
                 .collect();
             let each = keys.iter().flat_map(|key| {

@@ -126,12 +126,14 @@ impl Reader<'_> {
             let (at, _) = said.at?;
             let from = at.saturating_sub(2);
             let before = all.get(from..at)?;
-            let behind = before.iter().any(|word| MEANS.contains(word)) && from > 0;
+            let behind = before.iter().any(|word| MEANS.contains(word)) && at > 1;
             let of = |p: &&Part| {
                 p.filter.key == Key::App
                     && p.mode == Mode::Prefer
                     && p.weight >= 1.0
                     && p.filter.values.len() <= MEANS_APPS_MAX
+                    // It carries everything.
+                    && !p.filter.values.iter().any(|app| app == "tls")
             };
             let apps = said.want.iter().find(of).filter(|_| behind)?;
             Some(apps.filter.values.clone())
