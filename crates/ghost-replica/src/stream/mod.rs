@@ -16,6 +16,8 @@
 
 mod command;
 mod paths;
+#[cfg(test)]
+mod tests;
 mod touched;
 mod vet;
 
