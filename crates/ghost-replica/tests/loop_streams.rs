@@ -18,7 +18,7 @@ use ghost_block::helper::{Receives, RemoteReceiver, serve as serve_helper};
 use ghost_block::{Block, BlockError, SendOptions, make_subvolumes, open_volume};
 use ghost_lab::{LoopFs, set_read_only};
 use ghost_log::proof::{self};
-use ghost_log::{Layout, Log, TreeReader};
+use ghost_log::{Layout, TreeReader};
 use ghost_replica::{
     Ended, Form, Holdings, LogId, ReceiveError, ReceiveStream, ReplicaDir, ReplicaHost, Settings,
     Silent, serve,
@@ -59,8 +59,7 @@ struct Helper(PathBuf);
 
 impl Helper {
     fn connect(&self) -> RemoteReceiver {
-        let (kind, flags) =
-            (rustix::net::SocketType::SEQPACKET, rustix::net::SocketFlags::CLOEXEC);
+        let (kind, flags) = (rustix::net::SocketType::SEQPACKET, rustix::net::SocketFlags::CLOEXEC);
         let family = rustix::net::AddressFamily::UNIX;
         let (ours, theirs) = rustix::net::socketpair(family, kind, flags, None).unwrap();
         let data = self.0.clone();
@@ -350,10 +349,9 @@ impl Bed {
             }
         }
         let epoch = self.house.log.epoch();
-        let frames = all.chunks(50).map(|some| Frame::Tail {
-            epoch,
-            lines: Lines::new(some.concat()).unwrap(),
-        });
+        let frames = all
+            .chunks(50)
+            .map(|some| Frame::Tail { epoch, lines: Lines::new(some.concat()).unwrap() });
         frames.collect()
     }
 }
@@ -408,4 +406,184 @@ fn root_blocks_arrive_whole_as_streams_of_both_versions_and_as_lines() {
     let last = bed.block(30);
     bed.ship(&last, Some(&next), Form::BtrfsPacked);
     assert!(!bed.entries().iter().any(|name| name.starts_with("incoming")), "{:?}", bed.entries());
+}
+
+#[test]
+fn root_a_block_with_a_stream_that_is_cut_flipped_or_another_never_gets_its_name() {
+    let Some(mut bed) = Bed::new(64 << 10) else { return };
+    let first = bed.block(200);
+    bed.ship(&first, None, Form::BtrfsPacked);
+    let second = bed.block(100);
+    let third = bed.block(100);
+    let names = bed.entries();
+    let good = bed.stream(&second, Some(&first), Form::BtrfsPacked);
+    let begin = || bed.begin(&second, Some(&first), Form::BtrfsPacked);
+    let no_end = good.len() - 10;
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 1;
+    let twice = [good.clone(), good.clone()].concat();
+    for (what, bytes) in [
+        ("half of it", &good[..good.len() / 2]),
+        ("all but its end", &good[..no_end]),
+        ("nothing", &[][..]),
+        ("a byte that is another", &flipped),
+        ("it twice", &twice),
+        ("another block's", &bed.stream(&third, Some(&first), Form::BtrfsPacked)),
+        ("of another parent", &bed.stream(&third, Some(&second), Form::BtrfsPacked)),
+        ("of no parent", &bed.stream(&second, None, Form::BtrfsPacked)),
+    ] {
+        let refusal = bed.throw(begin(), bytes).expect_err(what);
+        assert!(matches!(refusal.code, Code::Altered), "{what}: {refusal:?}");
+        assert_eq!(bed.entries(), names, "{what} left something");
+    }
+    bed.ship(&second, Some(&first), Form::BtrfsPacked);
+    bed.ship(&third, Some(&second), Form::BtrfsPacked);
+}
+
+#[test]
+fn root_a_parent_that_root_edited_through_the_raw_flag_is_set_aside_and_everything_comes_anew() {
+    let Some(mut bed) = Bed::new(64 << 10) else { return };
+    let first = bed.block(100);
+    bed.ship(&first, None, Form::BtrfsPacked);
+    let second = bed.block(100);
+    bed.ship(&second, Some(&first), Form::BtrfsPacked);
+    let third = bed.block(10);
+    // The kernel's call says nothing of it; what it was received from stays.
+    let path = bed.dir().blocks().join(second.name.to_string());
+    set_read_only(&path, false).unwrap();
+    let file = path.join("events.jsonl");
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.windows(7).position(|w| w == b"\"noise\"").unwrap() + 10;
+    bytes[at] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    set_read_only(&path, true).unwrap();
+    let stream = bed.stream(&third, Some(&second), Form::BtrfsPacked);
+    let refusal = bed.throw(bed.begin(&third, Some(&second), Form::BtrfsPacked), &stream);
+    assert_eq!(refusal.unwrap_err().code, Code::NoParent);
+    let said = bed.host.0.lock().unwrap().join("\n");
+    assert!(said.contains("changed after it was verified"), "{said}");
+    assert!(bed.entries().iter().any(|name| name.starts_with("edited-")), "{:?}", bed.entries());
+    bed.ship(&third, Some(&first), Form::BtrfsPacked);
+}
+
+#[test]
+fn root_lines_that_run_ahead_are_held_until_a_block_has_them_whatever_comes_between() {
+    let Some(mut bed) = Bed::new(64 << 10) else { return };
+    let first = bed.block(100);
+    bed.ship(&first, None, Form::BtrfsPacked);
+    bed.house.events(120);
+    bed.house.log.sync().unwrap();
+    let durable = bed.house.log.durable().seq;
+    let held = |heard: &[Frame], size: u64| {
+        heard.iter().any(|f| matches!(f, Frame::TailHeld(place) if place.size >= size))
+    };
+    let (heard, _) = bed.say(&bed.tail(first.size), |heard| held(heard, durable));
+    assert!(held(&heard, durable), "{heard:?}");
+    bed.readable();
+    assert_eq!(bed.dir().reader().head().unwrap(), durable);
+    bed.restart();
+    let (heard, _) = bed.say(&[], |heard| !heard.is_empty());
+    let Some(Frame::Hello(hello)) = heard.first() else { panic!("{heard:?}") };
+    assert_eq!(hello.held.size, durable, "what was acknowledged is held");
+    // A reader that was open before reads on when the block takes the tail's place.
+    let reader = bed.dir().reader();
+    let mut lines = reader.lines(0);
+    let mut count = 0;
+    while let Some(line) = lines.next().unwrap() {
+        count = line.seq;
+    }
+    assert_eq!(count, durable);
+    let second = bed.block(1);
+    bed.ship(&second, Some(&first), Form::BtrfsPacked);
+    assert_eq!(fs::read(bed.dir().tail()).unwrap(), b"", "the tail's lines are in the block");
+    while let Some(line) = lines.next().unwrap() {
+        assert_eq!(line.seq, count + 1);
+        count = line.seq;
+    }
+    assert_eq!(count, second.size);
+}
+
+#[test]
+fn root_a_full_disk_refuses_a_block_and_takes_it_when_there_is_room() {
+    let Some(mut bed) = Bed::sized(64 << 10, 128 << 20) else { return };
+    let first = bed.block(100);
+    bed.ship(&first, None, Form::BtrfsPacked);
+    let filler = bed.two.path().join("filler");
+    let mut left = 200_u64 << 20;
+    let file = fs::File::create(&filler).unwrap();
+    let noise: Vec<u8> =
+        (0..1_u32 << 18).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    while left > 0 && std::io::Write::write_all(&mut &file, &noise).is_ok() {
+        left = left.saturating_sub(noise.len() as u64);
+    }
+    drop(file);
+    let second = bed.block(20_000);
+    let stream = bed.stream(&second, Some(&first), Form::BtrfsPacked);
+    let refusal = bed.throw(bed.begin(&second, Some(&first), Form::BtrfsPacked), &stream);
+    assert_eq!(refusal.unwrap_err().code, Code::Full);
+    assert_eq!(bed.entries(), [first.name.to_string()]);
+    fs::remove_file(&filler).unwrap();
+    bed.ship(&second, Some(&first), Form::BtrfsPacked);
+}
+
+#[test]
+fn root_segments_that_the_primary_gave_up_go_and_others_do_not() {
+    let Some(mut bed) = Bed::new(64 << 10) else { return };
+    let first = bed.block(1500);
+    bed.ship(&first, None, Form::BtrfsPacked);
+    let segments = bed.house.log.segments();
+    assert!(segments.len() > 3, "{segments:?}");
+    bed.house.log.retire(segments[2].first).unwrap();
+    let second = bed.block(10);
+    bed.ship(&second, Some(&first), Form::BtrfsPacked);
+    let reader = bed.dir().reader();
+    assert_eq!(reader.first().unwrap(), segments[2].first, "its oldest segments went");
+    // As lines the same, and everything anew.
+    let third = bed.block(10);
+    bed.ship(&third, None, Form::BtrfsPacked);
+    // A segment that is gone without a word is missed.
+    let fourth = bed.block(1);
+    let path = bed.house.path(&fourth);
+    set_read_only(&path, false).unwrap();
+    fs::remove_file(path.join(format!("segments/{:020}.jsonl", segments[3].first))).unwrap();
+    set_read_only(&path, true).unwrap();
+    let stream = bed.stream(&fourth, Some(&third), Form::BtrfsPacked);
+    let refusal = bed.throw(bed.begin(&fourth, Some(&third), Form::BtrfsPacked), &stream);
+    let refusal = refusal.unwrap_err();
+    assert_eq!(refusal.code, Code::Altered, "{refusal:?}");
+    assert!(refusal.words.contains("no line gives it up"), "{refusal:?}");
+}
+
+#[test]
+fn root_a_promoted_log_is_the_whole_log_and_begins_a_new_epoch() {
+    let Some(mut bed) = Bed::new(64 << 10) else { return };
+    let first = bed.block(400);
+    bed.ship(&first, None, Form::BtrfsPacked);
+    bed.house.events(30);
+    bed.house.log.sync().unwrap();
+    let durable = bed.house.log.durable().seq;
+    bed.say(&bed.tail(first.size), |heard| {
+        heard.iter().any(|f| matches!(f, Frame::TailHeld(place) if place.size >= durable))
+    });
+    let epoch = bed.house.log.epoch();
+    let own = bed.data.join("own");
+    // Whoever receives holds the log.
+    let dir = bed.dir();
+    let clock: Arc<RealClock> = Arc::new(RealClock);
+    let busy = ghost_replica::promote(&dir, &own, [5; 32], "test", clock.clone()).unwrap_err();
+    assert!(busy.to_string().contains("stop the daemon"), "{busy}");
+    bed.holdings = holdings(&own, &bed.host);
+    let done = ghost_replica::promote(&dir, &own, [5; 32], "test", clock.clone()).unwrap();
+    assert_eq!((done.size, done.epoch), (durable, epoch + 1));
+    let ours = ghost_log::LogReader::open(&bed.house.data);
+    let theirs = ghost_log::LogReader::open(&own);
+    let (mut a, mut b) = (ours.lines(0), theirs.lines(0));
+    for _ in 0..durable {
+        assert_eq!(a.next().unwrap().unwrap(), b.next().unwrap().unwrap());
+    }
+    let verdict = ghost_log::verify(&own, &ghost_log::VerifyOptions::default()).unwrap();
+    assert!(verdict.ok(), "{verdict:?}");
+    // A log with events is not replaced.
+    let again = ghost_replica::promote(&dir, &own, [5; 32], "test", clock).unwrap_err();
+    assert!(again.to_string().contains("has events"), "{again}");
 }

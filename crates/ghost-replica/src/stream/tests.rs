@@ -36,7 +36,8 @@ impl Stream {
         ];
         let built_on = PARENT.1.to_le_bytes();
         if parent {
-            attributes.extend([(attr::CLONE_UUID, &PARENT.0[..]), (attr::CLONE_CTRANSID, &built_on)]);
+            attributes
+                .extend([(attr::CLONE_UUID, &PARENT.0[..]), (attr::CLONE_CTRANSID, &built_on)]);
         }
         stream.with(if parent { kind::SNAPSHOT } else { kind::SUBVOL }, &attributes)
     }
@@ -292,47 +293,49 @@ fn an_attribute_that_stands_there_twice_is_refused() {
 
 #[test]
 fn whatever_passes_is_read_the_same_by_another_reader_and_stays_inside() {
-    bolero::check!().with_iterations(2000).with_type::<Vec<(u8, Vec<u8>, u64)>>().for_each(|parts| {
-        let mut stream = Stream::of(2, false);
-        let names = ["events.jsonl", "segments", "../x", "o1-2-3", "/x", "tile/0/x", "x\0"];
-        for (choice, bytes, number) in parts {
-            let name = names[usize::from(*choice >> 4) % names.len()];
-            let path = (attr::PATH, name.as_bytes());
-            let n = number.to_le_bytes();
-            stream = match choice % 8 {
-                0 => stream.made(name),
-                1 => stream.wrote(name, number % (2 << 30), bytes),
-                2 => stream.with(kind::TRUNCATE, &[path, (attr::SIZE, &n)]),
-                3 => stream.with(kind::RENAME, &[path, (attr::PATH_TO, bytes)]),
-                4 => stream.with(kind::CHMOD, &[path, (attr::MODE, &n)]),
-                5 => stream.with(u16::from(*choice), &[path, (attr::DATA, bytes)]),
-                6 => stream.with(*number as u16, &[(attr::PATH, bytes)]),
-                _ => {
-                    stream.bytes.extend_from_slice(bytes);
-                    stream
-                }
-            };
-        }
-        let mut out = Vec::new();
-        let mut vetter = Vetter::new(expected(false));
-        let _ = vetter.push(&stream.ended(), &mut out);
-        let mut reader = StreamReader::new(&out[..]).unwrap();
-        while let Some(command) = reader.next_command().unwrap() {
-            let path = match &command {
-                StreamCommand::Mkfile { path }
-                | StreamCommand::Write { path, .. }
-                | StreamCommand::Truncate { path, .. }
-                | StreamCommand::Chmod { path, .. }
-                | StreamCommand::Rename { to: path, .. } => path,
-                StreamCommand::Subvol { path, .. } => {
-                    assert_eq!(path, "incoming-7");
-                    continue;
-                }
-                _ => continue,
-            };
-            assert!(!path.contains("..") && !path.starts_with('/'), "{path}");
-        }
-    });
+    bolero::check!().with_iterations(2000).with_type::<Vec<(u8, Vec<u8>, u64)>>().for_each(
+        |parts| {
+            let mut stream = Stream::of(2, false);
+            let names = ["events.jsonl", "segments", "../x", "o1-2-3", "/x", "tile/0/x", "x\0"];
+            for (choice, bytes, number) in parts {
+                let name = names[usize::from(*choice >> 4) % names.len()];
+                let path = (attr::PATH, name.as_bytes());
+                let n = number.to_le_bytes();
+                stream = match choice % 8 {
+                    0 => stream.made(name),
+                    1 => stream.wrote(name, number % (2 << 30), bytes),
+                    2 => stream.with(kind::TRUNCATE, &[path, (attr::SIZE, &n)]),
+                    3 => stream.with(kind::RENAME, &[path, (attr::PATH_TO, bytes)]),
+                    4 => stream.with(kind::CHMOD, &[path, (attr::MODE, &n)]),
+                    5 => stream.with(u16::from(*choice), &[path, (attr::DATA, bytes)]),
+                    6 => stream.with(*number as u16, &[(attr::PATH, bytes)]),
+                    _ => {
+                        stream.bytes.extend_from_slice(bytes);
+                        stream
+                    }
+                };
+            }
+            let mut out = Vec::new();
+            let mut vetter = Vetter::new(expected(false));
+            let _ = vetter.push(&stream.ended(), &mut out);
+            let mut reader = StreamReader::new(&out[..]).unwrap();
+            while let Some(command) = reader.next_command().unwrap() {
+                let path = match &command {
+                    StreamCommand::Mkfile { path }
+                    | StreamCommand::Write { path, .. }
+                    | StreamCommand::Truncate { path, .. }
+                    | StreamCommand::Chmod { path, .. }
+                    | StreamCommand::Rename { to: path, .. } => path,
+                    StreamCommand::Subvol { path, .. } => {
+                        assert_eq!(path, "incoming-7");
+                        continue;
+                    }
+                    _ => continue,
+                };
+                assert!(!path.contains("..") && !path.starts_with('/'), "{path}");
+            }
+        },
+    );
     bolero::check!().with_iterations(2000).for_each(|bytes| {
         let _ = vet(bytes, false);
         let known = [&Stream::of(2, false).bytes[..], bytes].concat();

@@ -407,6 +407,7 @@ pub(crate) fn converse(
         let n = match reader.read(&mut buffer) {
             Ok(0) => break Ok(()),
             Ok(n) => n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(e) => break Err(e),
         };
         let mut rest = &buffer[..n];
