@@ -9,16 +9,22 @@ use crate::render::Output;
 
 mod anomalies;
 mod blocks;
+mod compare;
 mod held;
 mod log;
 mod manner;
 mod logs;
+mod patterns;
 mod replica;
+mod similar;
 
 pub(crate) use anomalies::Anomalies;
 pub(crate) use blocks::{BlockCommand, ElementCommand, Init, ListFormat};
+pub(crate) use compare::Compare;
 pub(crate) use held::HeldCommand;
 pub(crate) use logs::Whom;
+pub(crate) use patterns::{How, Patterns, PatternsCommand};
+pub(crate) use similar::Similar;
 pub(crate) use replica::{ReplicaAdd, ReplicaCommand};
 pub(crate) use manner::Manner;
 pub(crate) use log::{CheckProof, Consistency, KeyCommand, LogCommand, Prove, Verify};
@@ -118,8 +124,12 @@ pub(crate) enum Command {
     Query(Query),
     /// List flows by filters, newest last
     Flows(Flows),
-    /// Find flows like one that you name
+    /// Find what is like a flow, a host, a stretch of time or an element
     Similar(Similar),
+    /// Tell what the last minute looks like, and when it looked like something you name
+    Patterns(Patterns),
+    /// Tell what two stretches of time or two hosts differ in
+    Compare(Compare),
     /// List what was unlike everything before, explain it, mute it
     Anomalies(Anomalies),
     /// Verify, prove, count or export the log
@@ -396,23 +406,6 @@ pub(crate) struct Flows {
     pub(crate) follow: bool,
     /// At most so many flows; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) limit: usize,
-    /// How to print
-    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
-    pub(crate) output: Output,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ghostbridge similar 4711\n  \
-    ghostbridge similar '1:LQU9qZlK+B5F3KDmev6m5PMibrg='")]
-pub(crate) struct Similar {
-    /// Sequence number of an event (ghost.seq in `-o jsonl`), or a Community ID
-    #[arg(value_name = "EVENT|COMMUNITY-ID")]
-    pub(crate) to: String,
-    #[command(flatten)]
-    pub(crate) whom: Whom,
-    /// At most so many hits
-    #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) limit: usize,
     /// How to print
     #[arg(short = 'o', long = "output", value_enum, default_value = "table")]

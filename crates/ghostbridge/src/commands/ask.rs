@@ -1,4 +1,4 @@
-//! `query`, `flows` and `similar`: one answer, printed in the form that was asked for.
+//! `query`, `flows` and what answers like them: one answer, printed in the form that was asked for.
 //!
 //! What was understood, what was searched and what is missing go to standard error, so that the
 //! hits alone can be piped on.
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use ghost_node::api::{AnswerHead, CellValue, ColumnHead, Subject, TableHead};
 
-use crate::cli::{Flows, Place, Query, Similar, Span};
+use crate::cli::{Flows, Place, Query};
 use crate::commands::{follow, replicas};
 use crate::commands::memory::{Memory, NoAnswer, Reply, question, shown};
 use crate::outcome::{Done, Failed, printed, say};
@@ -46,22 +46,10 @@ pub(crate) fn flows(place: &Place, asked: Flows) -> Result<Done, Failed> {
     print(&mut reply, Layout::of_stdout(asked.output, false), None)
 }
 
-/// `similar`.
-pub(crate) fn similar(place: &Place, asked: Similar) -> Result<Done, Failed> {
-    let by_number = asked.to.bytes().all(|b| b.is_ascii_digit());
-    if !by_number && !asked.to.starts_with("1:") {
-        return Err(Failed::usage(format!(
-            "{}: expected the sequence number of an event (ghost.seq) or a Community ID (1:…)",
-            asked.to
-        )));
-    }
-    let mut memory = Memory::open(place)?;
-    let whenever = Span { since: None, until: None, last: None };
-    let question = question(place, Subject::Similar(asked.to), &whenever, asked.limit)?;
-    let question = asked.whom.asked(question);
-    let mut reply = memory.ask(&question)?;
-    tell(&reply.head, asked.output == Output::Table);
-    print(&mut reply, Layout::of_stdout(asked.output, true), None)
+/// Tells and prints an answer to any other question.
+pub(crate) fn answered(reply: &mut Reply<'_>, layout: Layout) -> Result<Done, Failed> {
+    tell(&reply.head, layout.output == Output::Table);
+    print(reply, layout, None)
 }
 
 /// Asks every `id<TAB>words` line of `file`.

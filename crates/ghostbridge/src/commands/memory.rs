@@ -88,6 +88,8 @@ impl Memory {
                     Subject::Query(words) => store.query(words, &limits),
                     Subject::Flows(filters) => store.flows(filters, &limits),
                     Subject::Similar(to) => store.similar(to, &limits),
+                    Subject::Patterns(text) => store.patterns(text, &limits),
+                    Subject::Compare(text) => store.compare(text, &limits),
                 }
                 .map_err(no_answer)?;
                 let mut head = AnswerHead::of(&found.answer);

@@ -5,6 +5,7 @@ mod ask;
 mod attach_helper;
 mod block;
 mod block_helper;
+mod compare;
 mod config;
 mod detach;
 mod doctor;
@@ -18,9 +19,11 @@ mod log;
 mod manual;
 mod memory;
 mod metrics;
+mod patterns;
 mod replica;
 mod replicas;
 mod run;
+mod similar;
 mod status;
 mod top;
 
@@ -40,7 +43,9 @@ pub(crate) fn run(cli: Cli) -> Result<Done, Failed> {
         Command::Query(asked) => ask::query(place, asked),
         Command::Flows(asked) => ask::flows(place, asked),
         Command::Anomalies(asked) => anomalies::run(place, asked),
-        Command::Similar(asked) => ask::similar(place, asked),
+        Command::Similar(asked) => similar::run(place, asked),
+        Command::Patterns(asked) => patterns::run(place, asked),
+        Command::Compare(asked) => compare::run(place, asked),
         Command::Log(asked) => log::run(place, asked),
         Command::Key(asked) => key::run(place, asked),
         Command::Init(asked) => init::run(place, &asked),
