@@ -446,14 +446,16 @@ impl Leaves for Scratch {
             "ghost.dest_zone" => self.put_text(Kind::DstZone, value),
             "tunnel.kind" | "tunnels.kind" => self.put_text(Kind::Tunnel, value),
             // Never indexed: where a capture lay, chains and ids.
-            "pcap_filename" | "ghost.prev" | "ghost.fingerprint" | "ghost.prio" => {}
+            "pcap_filename" | "ghost.prev" | "ghost.fingerprint" | "ghost.prio"
+            | "ghost.alerted" => {}
             _ if self.kind == LineKind::Change => self.change(path, value),
             // Of a packet nothing else: it would not hold for all packets of its point.
             _ if self.kind != LineKind::Flow => {}
             "ghost.src_name" | "ghost.dest_name" | "dns.rrname" | "dns.queries.rrname"
             | "tls.sni" | "tls.snis" | "http.hostname" | "http.hostnames" | "dhcp.hostname"
             | "netbios.names" | "netbios.name" => self.put_name(value),
-            "flow.state" | "flow.reason" | "tcp.state" | "ghost.app_by" => {
+            "flow.state" | "flow.reason" | "tcp.state" | "ghost.app_by" | "ghost.alert"
+            | "ghost.reasons" | "ghost.incident.id" => {
                 self.put_fact(path, value);
             }
             _ if path.starts_with("flow.") => {}

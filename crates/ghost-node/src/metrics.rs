@@ -5,6 +5,9 @@
 //! and bounded in number: no address, name or text of the traffic is ever a label. What each metric
 //! means stands in `docs/interfaces/metrics.md`.
 
+mod anomalies;
+mod replicas;
+
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
@@ -46,6 +49,8 @@ pub fn exposition(standing: &Standing) -> String {
     blocks(&mut registry, &standing.status);
     index(&mut registry, &standing.status);
     model(&mut registry, &standing.status);
+    replicas::replicas(&mut registry, &standing.status);
+    anomalies::anomalies(&mut registry, &standing.status);
     api(&mut registry, standing);
     let mut text = String::new();
     // Writing into a String fails for nobody.

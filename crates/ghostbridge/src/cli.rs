@@ -18,7 +18,7 @@ mod patterns;
 mod replica;
 mod similar;
 
-pub(crate) use anomalies::Anomalies;
+pub(crate) use anomalies::{Anomalies, AnomaliesCommand, Learn, MuteCommand};
 pub(crate) use blocks::{BlockCommand, ElementCommand, Init, ListFormat};
 pub(crate) use compare::Compare;
 pub(crate) use held::HeldCommand;

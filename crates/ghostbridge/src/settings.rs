@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ghost_node::anomaly::Anomalies;
 use ghost_node::config::{ConfigError, DEFAULT_FILE, Origin, Settings, Value};
 use ghost_node::import::Keeping;
 
@@ -36,6 +37,12 @@ pub(crate) fn of_file(place: &Place, config: Option<&Path>) -> Result<Settings, 
 pub(crate) fn keeping(place: &Place) -> Result<Keeping, Failed> {
     let file = std::env::var_os("GHOSTBRIDGE_CONFIG").map(PathBuf::from);
     of_file(place, file.as_deref()).map(|settings| Keeping::of(&settings.config))
+}
+
+/// What the file says of how flows are scored.
+pub(crate) fn anomalies(place: &Place) -> Result<Anomalies, Failed> {
+    let file = std::env::var_os("GHOSTBRIDGE_CONFIG").map(PathBuf::from);
+    of_file(place, file.as_deref()).map(|settings| settings.config.anomalies.scoring())
 }
 
 fn layers(place: &Place, asked: &Run, file: Option<&Path>) -> Result<Settings, ConfigError> {

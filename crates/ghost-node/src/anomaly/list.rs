@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 pub use ghost_event::line::IncidentState;
-use ghost_event::line::{LineKind, View};
+use ghost_event::line::{EVIDENCE_MAX, LineKind, View};
 pub use ghost_event::{Behaviours, Priority, Reasons, Seq, ShapeId, Timestamp};
 use ghost_index::Clause;
 use ghost_log::{LogError, LogReader};
@@ -52,7 +52,7 @@ impl Span {
         Ok(span)
     }
 
-    fn holds(&self, first: Option<Timestamp>, last: Option<Timestamp>) -> bool {
+    pub(super) fn holds(&self, first: Option<Timestamp>, last: Option<Timestamp>) -> bool {
         let first = first.or(last);
         self.from.is_none_or(|from| last.is_some_and(|last| last >= from))
             && self.until.is_none_or(|until| first.is_some_and(|first| first < until))
@@ -182,4 +182,74 @@ pub fn incidents(data: &DataDir, span: &Span) -> Result<(Vec<Incident>, u64), Lo
     let mut listed: Vec<Incident> = all.into_values().collect();
     listed.sort_by_key(|incident| (incident.first, incident.seq));
     Ok((listed, left_out))
+}
+
+/// An incident with what it is judged by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    pub incident: Incident,
+    /// What the flow that opened it is, in the words of its shape.
+    pub shape: Option<String>,
+    pub nearest: Vec<Near>,
+    /// Lines of its first flows.
+    pub flows: Vec<Vec<u8>>,
+}
+
+/// What is usual and comes near.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Near {
+    pub cosine: f64,
+    pub text: String,
+}
+
+/// All that the log holds of an incident; `None` where it tells of none of that name.
+///
+/// # Errors
+/// The log can't be read.
+pub fn explain(data: &DataDir, id: &str) -> Result<Option<Explained>, LogError> {
+    let reader = LogReader::open(data.root());
+    let mut incident = None;
+    let mut lines = reader.lines(0);
+    while let Some(line) = lines.next()? {
+        if memchr::memmem::find(line.bytes, b"\"event_type\":\"anomaly\"").is_some()
+            && let Some(one) = Incident::of(line.seq, line.bytes)
+            && one.id == id
+        {
+            incident = Some(one);
+        }
+    }
+    let Some(incident) = incident else { return Ok(None) };
+    let mut texts: BTreeMap<ShapeId, String> = BTreeMap::new();
+    let wanted: Vec<ShapeId> =
+        incident.shape.into_iter().chain(incident.nearest.iter().map(|(id, _)| *id)).collect();
+    let mut flows = Vec::new();
+    let mut lines = reader.lines(0);
+    while let Some(line) = lines.next()? {
+        let is = |word: &[u8]| memchr::memmem::find(line.bytes, word).is_some();
+        let of_shape = is(b"\"event_type\":\"shape\"");
+        let of_flow = flows.len() < EVIDENCE_MAX
+            && is(b"\"event_type\":\"flow\"")
+            && is(b"\"incident\":{");
+        if !of_shape && !of_flow {
+            continue;
+        }
+        let Ok(view) = View::parse(line.bytes) else { continue };
+        if let (LineKind::Shape, Some(id), Some(shape)) =
+            (view.kind, view.ghost.shape, &view.shape)
+            && wanted.contains(&id)
+        {
+            texts.insert(id, shape.text.to_string());
+        }
+        if view.kind == LineKind::Flow
+            && view.ghost.incident.as_ref().is_some_and(|part| part.id == incident.id)
+        {
+            flows.push(line.bytes.to_vec());
+        }
+    }
+    let nearest = incident.nearest.iter().filter_map(|(id, cosine)| {
+        Some(Near { cosine: *cosine, text: texts.get(id)?.clone() })
+    });
+    let nearest = nearest.collect();
+    let shape = incident.shape.and_then(|id| texts.get(&id).cloned());
+    Ok(Some(Explained { incident, shape, nearest, flows }))
 }

@@ -5,7 +5,7 @@
 //! learned; [`alerts`] tells people elsewhere; [`list`] finds scored flows and incidents in a log
 //! again.
 //!
-//! An import has a scorer of its own for each capture (`docs/decisions/0014`): what is live and
+//! An import has a scorer of its own for each capture (`docs/decisions/0010`): what is live and
 //! what was captured somewhere, some time, are different streams.
 //!
 //! **Invariant:** whatever scores waits for nobody: no disk, no lock, no queue that may be full.
@@ -13,10 +13,15 @@
 pub mod alerts;
 pub(crate) mod keeper;
 pub mod list;
+pub mod rescored;
 pub(crate) mod scoring;
 pub(crate) mod state;
 mod vectors;
 pub mod wish;
+
+use wish::{AnomaliesStatus, Wish};
+
+use crate::DataDir;
 
 pub use ghost_detect::anomaly::{Learning, Rule, Settings};
 
@@ -55,4 +60,38 @@ pub fn rule(words: &str) -> Result<Rule, String> {
         Some(threshold) => Ok(Rule::Cosine(threshold)),
         None => Err(format!("{words:?}: expected \"learned\" or \"cosine:0.7\"")),
     }
+}
+
+/// Why what was learned could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Learned(#[from] state::LearnedError),
+    #[error("what was learned could not be written: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Does what an operator wishes where no daemon runs: the file is changed.
+///
+/// # Errors
+/// It can't be read or written, or the wish can't be.
+pub fn offline(data: &DataDir, wish: Wish) -> Result<AnomaliesStatus, OfflineError> {
+    let settings = Settings::default();
+    let mut scoring = match state::load(data, settings) {
+        Ok(Some((scorer, vectors))) => scoring::Scoring::of(scorer, vectors),
+        Ok(None) => scoring::Scoring::new(settings),
+        Err(_) if wish == Wish::Reset => {
+            state::set_aside(data);
+            scoring::Scoring::new(settings)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let looks_only = wish == Wish::Look;
+    scoring.obey(wish).map_err(OfflineError::Refused)?;
+    if !looks_only {
+        state::store(data, &scoring.saved())?;
+    }
+    Ok(scoring.standing())
 }

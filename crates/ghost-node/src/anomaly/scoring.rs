@@ -332,3 +332,104 @@ fn higher(before: Score, f: &Features, scored: &Scored) -> Score {
     }
     score
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::sample;
+    use ghost_event::Behaviours;
+
+    const S: i64 = 1_000_000_000;
+
+    /// A flow of a scan by `source`, number `n`, that ended at `at`.
+    fn probe(source: u8, n: u16, at: i64) -> Features {
+        let mut flow = sample::flows(&[([10, 0, 0, source], 1000 + n)]).remove(0);
+        (flow.first, flow.last) = (Timestamp(at), Timestamp(at));
+        flow.behaviours = Behaviours::PORT_SCAN;
+        flow
+    }
+
+    fn said(scoring: &mut Scoring) -> Vec<(IncidentState, u64)> {
+        scoring.take().iter().map(|note| (note.state, note.flows)).collect()
+    }
+
+    #[test]
+    fn an_incident_is_told_when_it_opens_when_it_grew_fourfold_and_when_it_is_over() {
+        let mut scoring = Scoring::new(Settings::default());
+        let mut told = Vec::new();
+        for n in 0..20 {
+            let mut flow = probe(7, n, S * i64::from(n));
+            scoring.started(&flow);
+            scoring.ended(&mut flow);
+            let score = flow.score.unwrap();
+            assert!(score.alert && score.value >= 0.9, "{score:?}");
+            assert_eq!((score.incident, score.alerted), (Some(1), Some(flow.last)));
+            assert!(score.reasons.contains(Reasons::BEHAVIOUR));
+            told.extend(said(&mut scoring));
+        }
+        let states: Vec<_> = told.iter().map(|t| t.0).collect();
+        use IncidentState::{Closed, Grew, Open};
+        assert_eq!(states, [Open, Grew, Grew], "1, 4, 16 flows: {told:?}");
+        scoring.advance(Timestamp(300 * S));
+        assert!(!scoring.has_due(), "not quiet for long enough");
+        scoring.advance(Timestamp(700 * S));
+        assert_eq!(said(&mut scoring), [(Closed, 20)]);
+        scoring.finish();
+        assert!(!scoring.has_due(), "what is over is over once");
+    }
+
+    #[test]
+    fn an_alert_on_an_open_flow_is_told_at_once_and_stands_in_its_record() {
+        let mut scoring = Scoring::new(Settings::default());
+        let mut flow = probe(7, 1, S);
+        flow.end = EndReason::Update;
+        scoring.look(&flow);
+        assert_eq!(said(&mut scoring), [(IncidentState::Open, 1)]);
+        assert!(scoring.open_score(&flow).unwrap().alert);
+        flow.behaviours = Behaviours::NONE;
+        (flow.last, flow.end) = (Timestamp(90 * S), EndReason::Idle);
+        scoring.ended(&mut flow);
+        let score = flow.score.clone().unwrap();
+        assert!(score.alert && score.value > 0.8, "{score:?}");
+        assert_eq!(score.alerted, Some(Timestamp(S)), "when it was alerted, not when it ended");
+        assert!(scoring.open_score(&flow).is_none(), "nothing is kept of what ended");
+    }
+
+    #[test]
+    fn a_storm_of_incidents_is_told_as_far_as_may_be_and_the_rest_is_counted() {
+        let mut scoring = Scoring::new(Settings::default());
+        for n in 0..2000_u16 {
+            let [high, low] = n.to_be_bytes();
+            let mut flow = probe(7, 1, S + i64::from(n));
+            flow.src_ip = Some([172, 16, high, low].into());
+            flow.dst_ip = Some([172, 17, high, low].into());
+            flow.community_id = Some([low; 20]);
+            scoring.ended(&mut flow);
+        }
+        let opened = scoring.take().iter().filter(|n| n.state == IncidentState::Open).count();
+        assert_eq!(opened, INCIDENT_NOTES_BURST as usize);
+        let standing = scoring.standing();
+        assert_eq!((standing.incidents, standing.open), (2000, INCIDENTS_TOLD_MAX as u64));
+        assert_eq!(standing.untold, 2000 - u64::from(INCIDENT_NOTES_BURST));
+    }
+
+    #[test]
+    fn what_is_muted_is_scored_and_no_alert() {
+        let mut scoring = Scoring::new(Settings::default());
+        let mute = |what: &str| crate::anomaly::wish::muted(what).unwrap();
+        let what = mute("host:10.0.0.7");
+        let wish = Wish::Mute(ghost_detect::anomaly::Mute { what: what.clone(), until: None });
+        scoring.obey(wish).unwrap();
+        let mut flow = probe(7, 1, S);
+        scoring.ended(&mut flow);
+        let score = flow.score.unwrap();
+        assert!(!score.alert && score.value >= 0.9);
+        assert!(!scoring.has_due());
+        assert_eq!(scoring.standing().mutes[0].what, "host:10.0.0.7");
+        scoring.obey(Wish::Unmute(what.clone())).unwrap();
+        assert!(scoring.obey(Wish::Unmute(what)).is_err(), "it is not there any more");
+        let mut flow = probe(7, 2, 2 * S);
+        scoring.ended(&mut flow);
+        assert!(flow.score.unwrap().alert);
+    }
+}

@@ -1,6 +1,7 @@
 //! Flows for tests, made as all flows are: from frames.
 
 use ghost_detect::Detector;
+use ghost_event::line::IncidentNote;
 use ghost_event::{EndReason, Features, Port, Timestamp};
 use ghost_flow::{FlowConfig, FlowTable, FrameAt};
 use ghost_wire::LinkType;
@@ -14,13 +15,15 @@ impl Out for All {
     fn ended(&mut self, flow: Features) {
         self.0.push(flow);
     }
+
+    fn incident(&mut self, _: Box<IncidentNote<'static>>) {}
 }
 
 /// A flow of one SYN from each of `ends` (an address and the port it asks for) to 10.0.0.2.
 pub(crate) fn flows(ends: &[([u8; 4], u16)]) -> Vec<Features> {
     let mut table = FlowTable::new(FlowConfig::default());
-    let mut sink =
-        Judged { detector: Detector::new(ghost_detect::Limits::default()), out: All::default() };
+    let detector = Detector::new(ghost_detect::Limits::default());
+    let mut sink = Judged { detector, scoring: None, out: All::default() };
     for (from, port) in ends {
         let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
         frame.extend([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0]);

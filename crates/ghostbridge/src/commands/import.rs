@@ -40,7 +40,7 @@ pub(crate) fn run(place: &Place, asked: Import) -> Result<Done, Failed> {
         segment_bytes: asked.segment_bytes,
         // What is kept is the daemon's to decide, where one holds the log.
         keeping: if daemon.is_some() { Keeping::default() } else { settings::keeping(place)? },
-        anomalies: Default::default(),
+        anomalies: settings::anomalies(place)?,
     };
     let result = match daemon {
         Some(mut client) => {

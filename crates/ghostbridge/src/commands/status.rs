@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use ghost_node::Timestamp;
+use ghost_node::anomaly::alerts::AlertsStatus;
+use ghost_node::anomaly::wish::AnomaliesStatus;
 use ghost_node::api::{Remembered, Standing};
 use ghost_node::daemon::BlocksStatus;
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use crate::cli::{Place, VerdictFormat};
 use crate::commands::log::print_json;
 use crate::commands::memory::{self, daemon, moment, shown, unanswered};
 use crate::outcome::{Done, Failed, counted, printed};
-use crate::render::safe_text;
+use crate::render::{safe_text, safe_text as safe};
 
 /// Runs the command.
 pub(crate) fn run(place: &Place, output: VerdictFormat) -> Result<Done, Failed> {
@@ -154,10 +156,38 @@ fn live(standing: &Standing) -> String {
         model.waiting,
         model.refined
     );
+    text += &anomalies(&status.anomalies, &status.alerts);
     let troubles =
         [&status.log.trouble, &status.blocks.trouble, &status.index.trouble, &status.model.trouble];
     for trouble in troubles.into_iter().chain(&status.warnings).filter(|t| !t.is_empty()) {
         text += &format!("warning    {}\n", safe(trouble));
+    }
+    text
+}
+
+/// How far learning is, what was found, and who was told.
+fn anomalies(told: &AnomaliesStatus, alerts: &AlertsStatus) -> String {
+    let mut text = format!(
+        "anomalies  {}, {:.0} %; {} incidents, {} flows alerted, {} muted\n",
+        safe(&told.state),
+        told.progress * 100.0,
+        told.incidents,
+        told.alerts,
+        told.muted
+    );
+    for outlet in &alerts.outlets {
+        let lost = outlet.given_up + outlet.dropped;
+        text += &format!(
+            "alerts     {}: {} sent, {} waiting, {lost} lost{}\n",
+            safe(&outlet.name),
+            outlet.sent,
+            outlet.waiting,
+            if outlet.trouble.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", safe(&outlet.trouble))
+            }
+        );
     }
     text
 }

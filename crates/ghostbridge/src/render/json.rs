@@ -60,6 +60,8 @@ fn object(out: &mut impl Write, line: &[u8], hit: Option<Hit<'_>>) -> io::Result
     }
     if let Some(body) = open_end(text) {
         let more = more(&hit);
+        // A line tells a key once: what scoring said of the flow stands beside it as `anomaly`.
+        let body = body.replacen(",\"score\":", ",\"anomaly\":", 1);
         spelled(out, &format!("{body},\"score\":{score},\"why\":{why}{more}}}{tail}}}"))
     } else {
         let mut value: Value = serde_json::from_str(text)?;
@@ -70,6 +72,9 @@ fn object(out: &mut impl Write, line: &[u8], hit: Option<Hit<'_>>) -> io::Result
         }
         let ghost = map.entry("ghost").or_insert_with(|| json!({}));
         if let Value::Object(ghost) = ghost {
+            if let Some(logged) = ghost.remove("score") {
+                ghost.insert("anomaly".into(), logged);
+            }
             ghost.insert("score".into(), score);
             ghost.insert("why".into(), why);
             if hit.also > 0 {
@@ -153,6 +158,18 @@ mod tests {
     fn a_plain_line_is_printed_as_it_stands_in_the_log() {
         let logged = "{\"event_type\":\"flow\",\"ghost\":{\"v\":1,\"seq\":7}}\n";
         assert_eq!(printed(logged, None), logged);
+    }
+
+    #[test]
+    fn what_scoring_said_of_a_hit_stands_beside_its_rank() {
+        let prev = "0".repeat(64);
+        let tail = format!("\"seq\":7,\"prev\":\"{prev}\"}}}}");
+        let hit = Hit { score: 0.5, why: &[], rank: 1, query_id: None, also: 0, parts: &[] };
+        for end in [tail.as_str(), "\"seq\":7}}"] {
+            let text = format!("{{\"ghost\":{{\"v\":1,\"score\":0.9312,\"alert\":true,{end}");
+            let value: Value = serde_json::from_str(&printed(&text, Some(hit))).unwrap();
+            assert_eq!((&value["ghost"]["score"], &value["ghost"]["anomaly"]), (&json!(0.5), &json!(0.9312)));
+        }
     }
 
     #[test]

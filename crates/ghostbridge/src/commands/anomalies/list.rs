@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
 
 use ghost_node::anomaly::list::{self, Incident, Span};
+use ghost_node::anomaly::rescored;
 
 use crate::cli::{Anomalies, Place};
 use crate::commands::memory::{failed, moment, now};
@@ -41,6 +42,31 @@ pub(super) fn scored(place: &Place, asked: &Anomalies) -> Result<Done, Failed> {
             trouble = renderer.row(line, None);
         }
     }
+    match trouble {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(Done::Well),
+        result => printed(result)?,
+    }
+    printed(renderer.finish().and_then(|mut out| out.flush()))?;
+    Ok(if any { Done::Well } else { Done::Nothing })
+}
+
+/// Every flow, or those that are alerts, scored by another rule.
+pub(super) fn by_rule(place: &Place, asked: &Anomalies) -> Result<Done, Failed> {
+    let words = asked.rule.as_deref().unwrap_or_default();
+    let threshold = rescored::threshold(words).map_err(Failed::usage)?;
+    let (data, span) = (place.data_with_log()?, span(&asked.span)?);
+    let layout = Layout::of_stdout(asked.output, false);
+    let mut renderer = Renderer::new(BufWriter::new(io::stdout().lock()), layout);
+    let (mut any, mut trouble) = (false, Ok(()));
+    rescored::by_cosine(&data, &span, threshold, &mut |event| {
+        let alert = event.pointer("/ghost/alert").is_some();
+        if asked.all || alert {
+            any = true;
+            trouble = renderer.row(event.to_string().as_bytes(), None);
+        }
+        trouble.is_ok()
+    })
+    .map_err(Failed::caused)?;
     match trouble {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(Done::Well),
         result => printed(result)?,
