@@ -7,11 +7,7 @@ use crate::store::StoreError;
 
 impl Asking<'_> {
     /// What is new, gone, more and less: `A vs B`.
-    pub(crate) fn compare(
-        &self,
-        text: &str,
-        sources: &Sources<'_>,
-    ) -> Result<Answer, StoreError> {
+    pub(crate) fn compare(&self, text: &str, sources: &Sources<'_>) -> Result<Answer, StoreError> {
         Ok(ghost_query::compare(text, &self.ask()?, sources)?)
     }
 }

@@ -118,7 +118,9 @@ impl Sum {
         self.flows += 1;
         self.packets = self.packets.saturating_add(event.packets());
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.seq == 0 || (bytes, std::cmp::Reverse(event.seq())) > (self.most, std::cmp::Reverse(self.seq)) {
+        if self.seq == 0
+            || (bytes, std::cmp::Reverse(event.seq())) > (self.most, std::cmp::Reverse(self.seq))
+        {
             (self.most, self.seq) = (bytes, event.seq());
         }
     }
@@ -298,8 +300,7 @@ fn rank(sums: &[Sum; 2], exposure: [f64; 2], weight: f64) -> Option<f64> {
     // Bytes come in lumps: counted in the size of a usual flow of both.
     let lump = (real(a.bytes) + real(b.bytes)) / real(a.flows + b.flows).max(1.0);
     let scale = lump.max(10_000.0);
-    let by_bytes =
-        surprise(real(a.bytes) / scale, real(b.bytes) / scale, exposure[0], exposure[1]);
+    let by_bytes = surprise(real(a.bytes) / scale, real(b.bytes) / scale, exposure[0], exposure[1]);
     let most = by_flows.max(by_bytes);
     let only = a.flows == 0 || b.flows == 0;
     if most < CHANCE && !(only && weight >= 3.0) && !(only && most >= 1.0) {
@@ -403,10 +404,7 @@ pub fn compare(text: &str, ask: &Ask<'_>, sources: &Sources<'_>) -> Result<Answe
             ("seq", Unit::Text),
             ("list", Unit::Text),
         ]),
-        told: format!(
-            "{count} differences; {} flows beside {}",
-            totals[0].flows, totals[1].flows
-        ),
+        told: format!("{count} differences; {} flows beside {}", totals[0].flows, totals[1].flows),
     };
     let understood = format!(
         "compare {} vs {} {}",
@@ -508,7 +506,11 @@ fn told(
             (0, _) => "new",
             (_, 0) => "gone",
             _ if ratio(&change.sums, exposure) >= 2.0 => {
-                if rates[1] > rates[0] { "more" } else { "less" }
+                if rates[1] > rates[0] {
+                    "more"
+                } else {
+                    "less"
+                }
             }
             _ if real(b.bytes) / exposure[1] > real(a.bytes) / exposure[0] => "more bytes",
             _ => "less bytes",

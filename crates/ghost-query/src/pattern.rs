@@ -3,7 +3,7 @@
 //! An event is of a pattern as far as it meets one of the pattern's marks. A window looks like a
 //! pattern by how many of its events do (half certain at `enough`), and a little by what all of them
 //! mean beside the pattern's text. Everything is summed up from the index when it is asked
-//! (decision 0010); what is kept of a window is a few numbers a pattern.
+//! (decision 0011); what is kept of a window is a few numbers a pattern.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -74,8 +74,11 @@ impl PatternAsk {
             PatternAsk::Now { .. } => LIBRARY.iter().map(|p| p.text.to_owned()).collect(),
             PatternAsk::Match { words, .. } => {
                 let (found, left) = named(words);
-                let mut texts: Vec<String> =
-                    found.iter().filter_map(|at| LIBRARY.get(*at)).map(|p| p.text.to_owned()).collect();
+                let mut texts: Vec<String> = found
+                    .iter()
+                    .filter_map(|at| LIBRARY.get(*at))
+                    .map(|p| p.text.to_owned())
+                    .collect();
                 texts.extend((!left.is_empty()).then_some(left));
                 texts
             }
@@ -394,14 +397,11 @@ pub fn patterns(
     sources: &Sources<'_>,
     encode: &mut dyn Encode,
 ) -> Result<Answer, QueryError> {
-    let length = |text: &Option<String>| {
-        text.as_ref().map_or(Ok(WINDOW_DEFAULT_NS), |text| length_ns(text))
-    };
+    let length =
+        |text: &Option<String>| text.as_ref().map_or(Ok(WINDOW_DEFAULT_NS), |text| length_ns(text));
     match asked {
         PatternAsk::List => Ok(list(ask)),
-        PatternAsk::Now { at, window } => {
-            now(at.as_deref(), length(window)?, ask, sources, encode)
-        }
+        PatternAsk::Now { at, window } => now(at.as_deref(), length(window)?, ask, sources, encode),
         PatternAsk::Match { words, window } => {
             matching(words, length(window)?, ask, sources, encode)
         }
@@ -457,7 +457,8 @@ fn now(
             .map(|at| Timestamp(at.0.saturating_add(length_ns)))
             .ok_or_else(|| bad(&format!("now at {text}")))?,
         None => {
-            let end = window::end_of(sources).ok_or_else(|| QueryError::NoEvent("at all".into()))?;
+            let end =
+                window::end_of(sources).ok_or_else(|| QueryError::NoEvent("at all".into()))?;
             let now = moment("now", ask.now).unwrap_or(end);
             if now.0.saturating_sub(end.0) <= FRESH_NS {
                 now
@@ -615,10 +616,13 @@ pub(crate) mod over_time {
     //! What [`crate::trend`] needs: windows and what they have, without meaning.
     use super::*;
 
+    /// Score and events, by window.
+    pub(crate) type ByWindow = BTreeMap<i64, (f64, u64)>;
+
     /// What each window has of each pattern that is sought.
     pub(crate) struct Course {
-        /// Name, and score and events by window.
-        pub(crate) all: Vec<(String, BTreeMap<i64, (f64, u64)>)>,
+        /// By the patterns' names.
+        pub(crate) all: Vec<(String, ByWindow)>,
         /// Flows by window.
         pub(crate) flows: BTreeMap<i64, u64>,
         pub(crate) walked: Walked,
@@ -650,7 +654,14 @@ pub(crate) mod over_time {
         };
         let all = search.sought.iter().enumerate().map(course).collect();
         let note = note(&found);
-        Ok(Course { all, flows: found.flows, walked, note, filter: search.filter, shapes: space.len() })
+        Ok(Course {
+            all,
+            flows: found.flows,
+            walked,
+            note,
+            filter: search.filter,
+            shapes: space.len(),
+        })
     }
 }
 

@@ -14,7 +14,8 @@ use crate::window::{Grid, WINDOW_DEFAULT_NS};
 const HAS_IT: f64 = 0.2;
 
 /// Lengths that a trend is told in, in seconds.
-const LENGTHS_S: [i64; 9] = [60, 300, 900, 3600, 4 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400];
+const LENGTHS_S: [i64; 9] =
+    [60, 300, 900, 3600, 4 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400];
 
 /// Rows that a trend of one pattern should stay below.
 const STRETCHES: i64 = 48;
@@ -122,7 +123,12 @@ fn of_all(course: &Course, grid: Grid, ask: &Ask<'_>) -> Table {
     }
     seen.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
     Table {
-        told: format!("{} patterns in {} windows of {} s", seen.len(), course.flows.len(), grid.length_ns / 1_000_000_000),
+        told: format!(
+            "{} patterns in {} windows of {} s",
+            seen.len(),
+            course.flows.len(),
+            grid.length_ns / 1_000_000_000
+        ),
         rows: seen.into_iter().take(rows::most(ask)).map(|(_, _, row)| row).collect(),
         columns: rows::columns(&[
             ("pattern", Unit::Text),

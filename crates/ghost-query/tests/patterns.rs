@@ -45,7 +45,6 @@ const DNS: Is = ("dns", 53, 2, "");
 const PRINT: Is = ("ipp", 631, 3, "");
 const SCAN: Is = ("", 4444, 4, "port_scan");
 const GUESS: Is = ("ssh", 22, 5, "brute_force");
-const SSH: Is = ("ssh", 22, 6, "");
 
 impl Log {
     fn new() -> Log {

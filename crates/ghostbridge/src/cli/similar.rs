@@ -6,11 +6,13 @@ use super::{Span, Whom};
 use crate::render::Output;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Flows are answered as `query` answers; hosts, stretches of time and elements \
+#[command(
+    after_help = "Flows are answered as `query` answers; hosts, stretches of time and elements \
 by a table, whose last column\nlists what is in each.\nExamples:\n  ghostbridge similar 4711\n  \
 ghostbridge similar '1:LQU9qZlK+B5F3KDmev6m5PMibrg='\n  ghostbridge similar host:10.0.0.7\n  \
 ghostbridge similar 2026-11-20T10:00..10:05 --since 2026-11-01\n  \
-ghostbridge similar --around 'yesterday 14:00' --window 5m\n  ghostbridge similar element:bridge:br0")]
+ghostbridge similar --around 'yesterday 14:00' --window 5m\n  ghostbridge similar element:bridge:br0"
+)]
 pub(crate) struct Similar {
     /// An event's number (ghost.seq in `-o jsonl`) or Community ID, host:ADDRESS|NAME, FROM..TO or
     /// element:ID
