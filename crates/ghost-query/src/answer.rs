@@ -389,8 +389,16 @@ fn tallies(hits: &[&Found], all: &[&dyn Index]) -> Result<HashMap<Point, Tally>,
 /// what is equal otherwise, and are not printed.
 fn manners() -> [(Clause, f32); 2] {
     let has = |name| Clause::Has(Term::text(Kind::Behaviour, name));
-    let noise =
-        ["flood", "amplification", "port_scan", "stealth_scan", "sweep", "unanswered", "refused"];
+    let noise = [
+        "flood",
+        "amplification",
+        "port_scan",
+        "stealth_scan",
+        "sweep",
+        "unanswered",
+        "refused",
+        "brute_force",
+    ];
     [
         (Clause::Has(Term::fact("ghost.app_by", "signature")), 0.1),
         (Clause::Any(noise.map(has).into()), -0.2),

@@ -46,6 +46,9 @@ pub(crate) fn trimmed(token: &str) -> &str {
         .trim_end_matches(['"', '\'', ')', ']', '}', ',', ';', '!', '?', '.', ':', '”', '’'])
 }
 
+/// Names whose last letter is no plural: without it they are something else.
+const SECURED: &[&str] = &["https", "rtps"];
+
 /// What is common to the forms of a word; crude, but the same for the lexicon and the question.
 pub(crate) fn stem(word: &str) -> String {
     let mut w = word.to_lowercase();
@@ -54,6 +57,9 @@ pub(crate) fn stem(word: &str) -> String {
     }
     if let Some(base) = w.strip_suffix("'s") {
         w.truncate(base.len());
+    }
+    if SECURED.contains(&w.as_str()) {
+        return w;
     }
     if w.len() > 3 && w.ends_with('s') && !w.ends_with("ss") && !w.ends_with("us") {
         if w.ends_with("ies") && w.len() > 4 {
@@ -221,6 +227,7 @@ mod tests {
         assert_ne!(stem("dns"), stem("dnp3"));
         assert_eq!(stem("dns"), "dns");
         assert_eq!(stem("tls"), "tls");
+        assert_ne!(stem("https"), stem("http"));
     }
 
     #[test]
