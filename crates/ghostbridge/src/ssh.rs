@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ghost_node::DataDir;
 use ghost_node::daemon::{Address, Carrier, Connection, HostKey, ReplicaConfig, ssh_folder};
@@ -24,6 +25,10 @@ pub(crate) const SERVE: &str = "ghostbridge replica serve";
 
 /// Of what `ssh` says, the end is kept.
 const WORDS_BYTES: usize = 2048;
+
+/// How long `ssh` may take to bring the last words across.
+const GRACE: Duration = Duration::from_millis(300);
+const STEP: Duration = Duration::from_millis(5);
 
 /// What a host may answer to the question for its keys.
 const SCAN_BYTES_MAX: u64 = 64 << 10;
@@ -139,6 +144,11 @@ impl Ssh {
 
 impl Carrier for Ssh {
     fn end(&mut self) -> String {
+        let mut waited = Duration::ZERO;
+        while waited < GRACE && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(STEP);
+            waited += STEP;
+        }
         // Of a child that has ended by itself nothing is left to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -467,6 +467,8 @@ impl Writer {
             }
             self.tell();
         }
+        // What presses does not wait for its block to be made.
+        self.tell_replicas(now);
         self.seal(now);
         self.tell_replicas(now);
     }

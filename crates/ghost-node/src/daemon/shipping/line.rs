@@ -109,6 +109,11 @@ impl Line {
     pub(super) fn end(mut self) -> String {
         // What waits is little or nobody takes it.
         let _ = self.flush();
-        self.connection.child.as_mut().map(|child| child.end()).unwrap_or_default()
+        let Connection { read, write, child } = self.connection;
+        // What carries it sends the rest, and ends with it.
+        drop(write);
+        let words = child.map(|mut child| child.end()).unwrap_or_default();
+        drop(read);
+        words
     }
 }

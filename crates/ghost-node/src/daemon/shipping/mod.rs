@@ -255,3 +255,6 @@ impl Daemon {
         self.inner.shipping.ask(name, question, patience, out)
     }
 }
+
+#[cfg(test)]
+mod tests;

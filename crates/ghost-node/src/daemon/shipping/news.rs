@@ -63,6 +63,10 @@ impl News {
 
     /// From now on the writer tells of the log, or no longer.
     pub(super) fn turn(&self, on: bool) {
+        if !on {
+            // What is known grows old from now on.
+            self.state().epoch = 0;
+        }
         self.on.store(on, Ordering::Relaxed);
     }
 

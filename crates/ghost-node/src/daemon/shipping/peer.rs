@@ -252,6 +252,10 @@ impl Peer {
             let now = self.plan_now();
             let decision = {
                 let state = self.around.news.state();
+                if state.epoch == 0 {
+                    // The writer has told nothing yet: it wakes us when it has.
+                    return None;
+                }
                 let primary = plan::Primary {
                     strategy: self.around.strategy,
                     durable: state.durable.seq,
