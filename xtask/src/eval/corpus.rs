@@ -44,7 +44,7 @@ pub(super) struct Doc {
     pub(super) key: Key,
     /// Port, server names, lookups and hosts.
     pub(super) names: String,
-    /// The application as nDPI calls it.
+    /// The application as nDPI and tshark call it, with its kind and its risks.
     pub(super) dpi: String,
 }
 
@@ -113,7 +113,9 @@ impl Doc {
     fn of(flow: &Value, key: Key) -> Doc {
         let mut names = vec![port_name(&flow["dport"]), port_name(&flow["sport"])];
         names.extend(["sni", "dns", "host"].iter().flat_map(|field| texts(&flow[*field])));
-        Doc { file: text(&flow["file"]), key, names: names.join(" "), dpi: text(&flow["ndpi"]) }
+        let mut dpi = vec![text(&flow["ndpi"]), text(&flow["ndpi_cat"])];
+        dpi.extend(["protos", "ndpi_risk"].iter().flat_map(|field| texts(&flow[*field])));
+        Doc { file: text(&flow["file"]), key, names: names.join(" "), dpi: dpi.join(" ") }
     }
 }
 

@@ -47,7 +47,7 @@ const ALARMS: &[(&str, &[&str])] = &[
 
 /// Classes of attacks, by tag, each with the words that find it.
 const CLASSES: &[(&str, &[&str])] = &[
-    ("scan", &["port_scan", "stealth_scan", "sweep", "web_scan"]),
+    ("scan", &["port_scan", "stealth_scan", "sweep", "arp_scan", "web_scan"]),
     ("arp-scan", &["arp_scan"]),
     ("bruteforce", &["brute_force"]),
     ("flood", &["flood", "amplification"]),

@@ -20,16 +20,21 @@ const HITS: &str = "30";
 pub(super) struct Program {
     pub(super) binary: PathBuf,
     pub(super) data: PathBuf,
+    /// Settings other than the usual.
+    pub(super) config: Option<PathBuf>,
 }
 
 impl Program {
     pub(super) fn new(binary: &Path, data: PathBuf) -> Program {
-        Program { binary: binary.to_owned(), data }
+        Program { binary: binary.to_owned(), data, config: None }
     }
 
     pub(super) fn command(&self) -> Command {
         let mut command = sh::command(&self.binary);
         command.arg("--data-dir").arg(&self.data);
+        if let Some(config) = &self.config {
+            command.env("GHOSTBRIDGE_CONFIG", config);
+        }
         command
     }
 

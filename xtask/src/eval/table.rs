@@ -43,7 +43,7 @@ pub(super) fn run(
     let mut rows = vec![
         Row { name: "random order", scored: retrieval::by_chance(corpus) },
         row("BM25", &bm25(corpus, false)),
-        row("BM25 and nDPI's names", &bm25(corpus, true)),
+        row("BM25, and names by inspection", &bm25(corpus, true)),
     ];
     let peer = build()?;
     let questions = work.join("peer.tsv");

@@ -52,8 +52,23 @@ pub(super) struct Seed {
 const OURS: &str = "this";
 const FOREST: &str = "isolation forest";
 const DEVIATION: &str = "robust z by service";
-/// Other settings of the program that are measured besides its own.
-const OTHERS: &[(&str, &str)] = &[];
+/// The program's own way, and others of its ways that are measured beside it; a rule is asked of
+/// what was imported last.
+const WAYS: &[(&str, Way)] = &[
+    (OURS, Way::Own),
+    ("cosine below 0.7", Way::Rule("cosine:0.7")),
+    ("this, nothing is new", Way::Configured("[anomalies]\nnovelty = false\n")),
+];
+
+/// How the program is told to score.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Own,
+    /// By a configuration, from the import on.
+    Configured(&'static str),
+    /// What was imported by its own way, scored anew by another rule.
+    Rule(&'static str),
+}
 
 pub(super) fn run(mixes: &Mixes<'_>, binary: &Path) -> Outcome<Vec<Seed>> {
     let mut seeds = Vec::new();
@@ -80,9 +95,8 @@ fn one(mixes: &Mixes<'_>, binary: &Path, seed: u32) -> Outcome<Seed> {
         alerts: BTreeMap::new(),
         false_incidents: BTreeMap::new(),
     };
-    let own = [(OURS, "")];
-    for (name, settings) in own.iter().chain(OTHERS) {
-        let events = scored(binary, &folder, &capture, settings)?;
+    for (name, way) in WAYS {
+        let events = scored(binary, &folder, &capture, *way)?;
         let told: Vec<Told> = events.iter().filter_map(of_event).collect();
         out.all.insert(name, truth.measure(&told));
         let alerted: Vec<&Value> = events.iter().filter(|e| e["ghost"]["alert"] == true).collect();
@@ -97,15 +111,25 @@ fn one(mixes: &Mixes<'_>, binary: &Path, seed: u32) -> Outcome<Seed> {
     Ok(out)
 }
 
-/// Imports a mix into a fresh data folder and gives every scored flow of it.
-fn scored(binary: &Path, folder: &Path, capture: &Path, settings: &str) -> Outcome<Vec<Value>> {
+/// Every scored flow of a mix; it is imported into a fresh data folder where that is needed.
+fn scored(binary: &Path, folder: &Path, capture: &Path, way: Way) -> Outcome<Vec<Value>> {
     let data = folder.join("data");
-    sh::fresh_folder(&data)?;
-    let program = Program::new(binary, data);
-    let mut options = vec!["--no-model"];
-    options.extend(settings.split_whitespace());
-    program.import(capture, &options)?;
-    let events = program.ask(&["anomalies", "--all", "-o", "jsonl"])?;
+    let mut program = Program::new(binary, data.clone());
+    let mut words = vec!["anomalies", "--all", "-o", "jsonl"];
+    match way {
+        Way::Own => sh::fresh_folder(&data)?,
+        Way::Configured(text) => {
+            let config = folder.join("config.toml");
+            sh::write(&config, text)?;
+            program.config = Some(config);
+            sh::fresh_folder(&data)?;
+        }
+        Way::Rule(rule) => words.extend(["--rule", rule]),
+    }
+    if !matches!(way, Way::Rule(_)) {
+        program.import(capture, &["--no-model"])?;
+    }
+    let events = program.ask(&words)?;
     if events.is_empty() {
         return Err("the program scored no flow".into());
     }
@@ -142,8 +166,7 @@ fn false_incidents(truth: &Truth<'_>, alerted: &[&Value]) -> usize {
     let mut right = BTreeSet::new();
     let mut all = BTreeSet::new();
     for event in alerted {
-        let incident = &event["ghost"]["incident"];
-        let id = incident.as_str().map_or_else(|| incident.to_string(), str::to_owned);
+        let id = event["ghost"]["incident"]["id"].as_str().unwrap_or_default().to_owned();
         if flow_key(event).is_some_and(|key| truth.is_attack(&key)) {
             right.insert(id.clone());
         }
@@ -298,7 +321,7 @@ mod tests {
     fn an_incident_is_false_where_none_of_its_flows_is_an_attack() {
         let event = |port: u64, incident: &str| {
             json!({"src_ip": "10.0.0.1", "src_port": port, "dest_ip": "10.0.0.2", "dest_port": 22,
-                   "proto": "TCP", "ghost": {"incident": incident}})
+                   "proto": "TCP", "ghost": {"incident": {"id": incident}}})
         };
         let laid = [Laid::of(&json!({"file": "a", "attack": 1, "start": 0.0,
                                      "flows": [["10.0.0.1", 1, "10.0.0.2", 22, 6]]}))];
