@@ -33,6 +33,19 @@ pub(super) fn first_status(config: &ReplicaConfig, record: &Record) -> ReplicaSt
         identity: record.identity.clone(),
         program: record.program.clone(),
         last_success_ns: record.held_ns,
+        state: if record.paused { "paused" } else { "down" }.to_owned(),
+        held: record.held,
+        verified_block: record.blocks.last().map_or(0, |b| b.block),
+        verified_size: record.blocks.last().map_or(0, |b| b.size),
+        verified_ns: record.verified_ns,
+        cosigned_size: record.cosigned_size,
+        cosigned_ns: record.cosigned_ns,
+        cosigning_key: record.cosigning_key.clone(),
+        refused: record.refused.as_ref().map(|r| r.code.clone()).unwrap_or_default(),
+        refused_words: record.refused.as_ref().map(|r| r.words.clone()).unwrap_or_default(),
+        paused: record.paused,
+        rate_limit: record.rate_limit,
+        quiet: record.quiet.clone().unwrap_or_default(),
         ..ReplicaStatus::default()
     }
 }
