@@ -210,6 +210,13 @@ impl Counter<'_> {
         }
     }
 
+    /// A noun at `at` that is no part of another: of `port scans` the port is not counted.
+    fn nouns(&self, at: usize) -> Option<(Dimension, usize)> {
+        let (dimension, len) = noun(self.rest(at))?;
+        let last = self.at(at + len - 1);
+        (last.ends_with('s') || last == "people").then_some((dimension, len))
+    }
+
     /// A noun at `at` or a few words behind it (`top 10 scanned ports`); where it stands.
     fn noun_near(&self, at: usize, within: usize) -> Option<(Dimension, usize, usize)> {
         (at..=at + within).find_map(|i| {
@@ -438,10 +445,10 @@ impl Counter<'_> {
             if let Some(of) = amount(self.at(next)) {
                 self.of = Some(of);
                 self.take(next, 1);
-            } else if let Some((dimension, len)) = noun(self.rest(next)) {
+            } else if let Some((dimension, len)) = self.nouns(next) {
                 self.take(next, len);
                 self.by(dimension);
-            } else if let Some((dimension, len)) = noun(self.rest(next + 1))
+            } else if let Some((dimension, len)) = self.nouns(next + 1)
                 && !matches!(self.at(next + 1), "to" | "from")
             {
                 // `how many ssh clients`.
@@ -577,6 +584,8 @@ mod tests {
         check("how many ssh sessions", "sum:flows", "ssh sessions");
         check("how many hosts use telnet", "by:src sum:flows", "use telnet");
         check("how many different servers", "by:dst sum:flows", "");
+        check("how many port scans", "sum:flows", "port scans");
+        check("how many ssh clients", "by:src sum:flows", "ssh");
         check("how much data did 10.0.0.1 upload", "sum:bytes_out", "did 10.0.0.1 upload");
         check("number of flows per hour", "sum:flows per:1h", "");
         check("dns queries per minute", "sum:flows per:1m", "dns queries");
