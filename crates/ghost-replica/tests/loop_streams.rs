@@ -97,7 +97,6 @@ impl ReplicaHost for Host {
     }
 
     fn say(&self, words: &str) {
-        eprintln!("{words}");
         self.0.lock().unwrap().push(words.to_owned());
     }
 }

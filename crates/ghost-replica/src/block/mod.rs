@@ -41,7 +41,7 @@ pub(crate) struct Incoming {
 #[derive(Debug)]
 enum Sink {
     Lines(Folder),
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 /// A block that is kept.
@@ -112,7 +112,7 @@ impl Incoming {
                 Sink::Lines(folder.map_err(|e| lines::cannot(&e).about(about))?)
             }
             form if common.receive.forms().contains(&form) => {
-                Sink::Stream(Stream::begin(holding, begin, &check, &path, parent)?)
+                Sink::Stream(Box::new(Stream::begin(holding, begin, &check, &path, parent)?))
             }
             form => {
                 let words = format!("blocks of form {} are not taken here", form as u8);

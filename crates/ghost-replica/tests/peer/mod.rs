@@ -60,7 +60,7 @@ impl ReplicaHost for Host {
     }
 
     fn say(&self, words: &str) {
-        eprintln!("{words}");
+        let _ = words;
     }
 }
 
