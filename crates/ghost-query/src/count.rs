@@ -129,6 +129,9 @@ fn label(dimension: &Dimension, kind: Kind, value: &[u8]) -> Option<String> {
     }
 }
 
+/// Each value of each event once, in the order of the events; the values' labels by number.
+type Valued = (Vec<(Id, u32)>, Vec<String>);
+
 /// The values of one dimension, and which events have them.
 struct Values<'d> {
     dimension: &'d Dimension,
@@ -155,7 +158,7 @@ impl Visit for Values<'_> {
 
 impl Values<'_> {
     /// Each value of each event once, in the order of the events; their labels by number.
-    fn done(mut self) -> (Vec<(Id, u32)>, Vec<String>) {
+    fn done(mut self) -> Valued {
         self.pairs.sort_unstable();
         self.pairs.dedup();
         let mut labels = vec![String::new(); self.labels.len()];
@@ -299,11 +302,7 @@ pub(crate) fn count(
     })
 }
 
-fn grouped(
-    facts: &[Fact],
-    values: &[(Vec<(Id, u32)>, Vec<String>)],
-    every_s: Option<u64>,
-) -> Groups {
+fn grouped(facts: &[Fact], values: &[Valued], every_s: Option<u64>) -> Groups {
     let mut groups = Groups::default();
     let mut at = vec![0; values.len()];
     for fact in facts {

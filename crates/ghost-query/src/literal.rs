@@ -157,7 +157,7 @@ impl Reader<'_> {
             )
         };
         let before = all.get(at.saturating_sub(3)..at).unwrap_or_default();
-        if before.iter().any(|w| about_names(w)) {
+        if before.iter().any(about_names) {
             let (used, open, close) = match rest {
                 ["containing" | "contains" | "contain" | "like" | "matching", ..] => (1, "*", "*"),
                 ["with", _, "in", "it" | "them", ..] => (1, "*", "*"),
