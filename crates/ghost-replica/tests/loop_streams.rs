@@ -586,3 +586,34 @@ fn root_a_promoted_log_is_the_whole_log_and_begins_a_new_epoch() {
     let again = ghost_replica::promote(&dir, &own, [5; 32], "test", clock).unwrap_err();
     assert!(again.to_string().contains("has events"), "{again}");
 }
+
+#[test]
+fn root_a_connection_that_ends_within_a_stream_leaves_nothing_and_the_next_one_ships_it() {
+    let Some(mut bed) = Bed::new(64 << 10) else { return };
+    let first = bed.block(100);
+    bed.ship(&first, None, Form::BtrfsPacked);
+    let second = bed.block(2000);
+    let names = bed.entries();
+    for form in [Form::BtrfsPacked, Form::Btrfs, Form::Lines] {
+        let bytes = match form {
+            Form::Lines => bed.lines(Some(&first), &second),
+            form => bed.stream(&second, Some(&first), form),
+        };
+        for part in [1, bytes.len() / 3, bytes.len() - 1] {
+            let begin = bed.begin(&second, Some(&first), form);
+            let mut frames = Bed::frames(begin, &bytes[..part]);
+            frames.pop();
+            let (heard, ended) = bed.say(&frames, |heard| !heard.is_empty());
+            assert!(matches!(heard[..], [Frame::Hello(_)]), "{heard:?}");
+            assert_eq!(ended.refusal, None);
+            assert_eq!(bed.entries(), names, "{form:?} cut after {part} bytes");
+        }
+    }
+    // Killed while one was on its way: what it left is removed when the log is opened again.
+    let left = bed.dir().blocks().join("incoming-2");
+    ghost_block::make_subvolumes(&left).unwrap();
+    fs::create_dir(bed.dir().blocks().join("incoming-9")).unwrap();
+    bed.restart();
+    bed.ship(&second, Some(&first), Form::BtrfsPacked);
+    assert_eq!(bed.entries().len(), 2, "{:?}", bed.entries());
+}
