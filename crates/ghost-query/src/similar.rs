@@ -72,8 +72,10 @@ pub fn similar(
         Like::Element(id) => return similar_element(id, ask, sources),
     };
     let missing = || QueryError::NoEvent(value.clone());
-    let one =
-        Understanding { parts: vec![Part::must(key.clone(), [value.clone()])], ..Understanding::default() };
+    let one = Understanding {
+        parts: vec![Part::must(key.clone(), [value.clone()])],
+        ..Understanding::default()
+    };
     let find = Ask { limit: 1, also: Vec::new(), ..ask.clone() };
     let found = search(one, &find, sources, None)?;
     let start = found.hits.first().ok_or_else(missing)?;
