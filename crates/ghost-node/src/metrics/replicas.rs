@@ -82,7 +82,12 @@ pub(super) fn replicas(registry: &mut Registry, status: &Status) {
     let help = "Bytes sent to it";
     registry.register_with_unit("replica_sent", help, Unit::Bytes, totals(|r| r.sent_bytes));
     let help = "Bytes that came from it";
-    registry.register_with_unit("replica_received", help, Unit::Bytes, totals(|r| r.received_bytes));
+    registry.register_with_unit(
+        "replica_received",
+        help,
+        Unit::Bytes,
+        totals(|r| r.received_bytes),
+    );
     registry.register(
         "replica_tail_lines",
         "Lines that went ahead of their block",

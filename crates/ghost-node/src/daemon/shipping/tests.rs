@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use ghost_event::{Behaviours, Features};
 use ghost_log::{LogReader, VerifyOptions};
-use ghost_replica::{
-    Answer, Holdings, LinesOnly, ReplicaDir, ReplicaHost, Silent, serve,
-};
+use ghost_replica::{Answer, Holdings, LinesOnly, ReplicaDir, ReplicaHost, Silent, serve};
 use ghost_ship::wire::LogId;
 use ghost_world::{Clock, RealClock, RealDisk};
 
@@ -350,10 +348,7 @@ fn a_question_is_answered_over_the_same_connection_in_its_parts() {
             all.extend_from_slice(bytes);
             true
         };
-        house
-            .daemon()
-            .ask_replica("cellar", words, Duration::from_secs(20), &mut out)
-            .map(|()| all)
+        house.daemon().ask_replica("cellar", words, Duration::from_secs(20), &mut out).map(|()| all)
     };
     assert_eq!(ask(b"{\"kind\":\"query\"}").unwrap(), b"{\"kind\":\"query\"}");
     house.daemon().replica_pause("cellar").unwrap();

@@ -75,9 +75,7 @@ pub(super) fn print(all: &[ReplicaStatus], form: Form) -> Result<(), Failed> {
             let all: Vec<Value> = all.iter().map(value).collect();
             writeln!(out, "{}", safe_json(&Value::from(all)))
         }
-        Form::Jsonl => {
-            all.iter().try_for_each(|r| writeln!(out, "{}", safe_json(&value(r))))
-        }
+        Form::Jsonl => all.iter().try_for_each(|r| writeln!(out, "{}", safe_json(&value(r)))),
         Form::Rows => out.write_all(rows(all).as_bytes()),
         Form::Whole => {
             let texts: Vec<String> = all.iter().map(whole).collect();
@@ -124,14 +122,24 @@ fn whole(r: &ReplicaStatus) -> String {
         }
     };
     put("replica", format!("{} ({})", r.name, safe(&r.address)));
-    put("state", [safe(&r.state), safe(&r.health)].join(", ").trim_end_matches(", ").to_owned());
+    let both = r.health.is_empty() || r.health == r.state;
+    put(
+        "state",
+        if both {
+            safe(&r.state).to_string()
+        } else {
+            format!("{}, {}", safe(&r.state), safe(&r.health))
+        },
+    );
     if !r.identity.is_empty() {
         put("host", format!("{} ({})", safe(&r.identity), safe(&r.program)));
     }
     if !r.refused.is_empty() {
         put("refused", format!("{}: {}", safe(&r.refused), safe(&r.refused_words)));
     }
+    let known = r.state != "unknown";
     let lacks = match r.lag_events {
+        _ if !known => "what it lacks is not known now".to_owned(),
         0 => "everything that is durable".to_owned(),
         n => format!("lacks {n} lines, about {}, {:.1} s", bytes(r.lag_bytes), r.lag_s),
     };

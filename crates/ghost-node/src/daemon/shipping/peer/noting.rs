@@ -117,6 +117,7 @@ impl Peer {
         let state = match state {
             // On its way to something else.
             "meeting" => return,
+            "down" if self.status.failures == 0 => return,
             "connected" | "down" if behind => "behind",
             "connected" if self.status.verified_block > 0 => "verified",
             other => other,
