@@ -1,7 +1,7 @@
 //! Meaning as a space to add in: shapes are its points, and what happened in a stretch of time or
 //! around a host is their weighted mean.
 //!
-//! Means are taken around the mean of all shapes: any two texts about traffic are alike in being
+//! Means are taken around the mean of all ordinary shapes: any two texts about traffic are alike in being
 //! about traffic, and what is left is what tells them apart. Nothing here outlives a question.
 
 use std::collections::HashMap;
@@ -51,13 +51,16 @@ impl<'a> Space<'a> {
         }
         // Vectors of another model are of another space: those of most shapes count.
         let width = widths.into_iter().max_by_key(|(width, n)| (*n, *width)).map_or(0, |w| w.0);
+        // The centre is what is ordinary: one scan has hundreds of shapes, and must not be the
+        // middle that it is told from.
+        let fits = |row: &&&ShapeRow| row.vector.components.len() == width;
+        let ordinary = |row: &&&ShapeRow| !row.tuple.contains("behaviours=");
+        let any = space.rows.iter().filter(fits).any(|row| ordinary(&row));
         let mut mean = vec![0.0; width];
         let mut of = 0.0_f32;
-        for row in &space.rows {
-            if row.vector.components.len() == width {
-                add(&mut mean, &row.vector, 1.0);
-                of += 1.0;
-            }
+        for row in space.rows.iter().filter(fits).filter(|row| !any || ordinary(row)) {
+            add(&mut mean, &row.vector, 1.0);
+            of += 1.0;
         }
         mean.iter_mut().for_each(|m| *m /= of.max(1.0));
         space.mean = mean;
