@@ -227,15 +227,13 @@ pub fn explain(data: &DataDir, id: &str) -> Result<Option<Explained>, LogError> 
     while let Some(line) = lines.next()? {
         let is = |word: &[u8]| memchr::memmem::find(line.bytes, word).is_some();
         let of_shape = is(b"\"event_type\":\"shape\"");
-        let of_flow = flows.len() < EVIDENCE_MAX
-            && is(b"\"event_type\":\"flow\"")
-            && is(b"\"incident\":{");
+        let of_flow =
+            flows.len() < EVIDENCE_MAX && is(b"\"event_type\":\"flow\"") && is(b"\"incident\":{");
         if !of_shape && !of_flow {
             continue;
         }
         let Ok(view) = View::parse(line.bytes) else { continue };
-        if let (LineKind::Shape, Some(id), Some(shape)) =
-            (view.kind, view.ghost.shape, &view.shape)
+        if let (LineKind::Shape, Some(id), Some(shape)) = (view.kind, view.ghost.shape, &view.shape)
             && wanted.contains(&id)
         {
             texts.insert(id, shape.text.to_string());
@@ -246,9 +244,10 @@ pub fn explain(data: &DataDir, id: &str) -> Result<Option<Explained>, LogError> 
             flows.push(line.bytes.to_vec());
         }
     }
-    let nearest = incident.nearest.iter().filter_map(|(id, cosine)| {
-        Some(Near { cosine: *cosine, text: texts.get(id)?.clone() })
-    });
+    let nearest = incident
+        .nearest
+        .iter()
+        .filter_map(|(id, cosine)| Some(Near { cosine: *cosine, text: texts.get(id)?.clone() }));
     let nearest = nearest.collect();
     let shape = incident.shape.and_then(|id| texts.get(&id).cloned());
     Ok(Some(Explained { incident, shape, nearest, flows }))

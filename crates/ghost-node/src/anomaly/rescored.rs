@@ -143,9 +143,8 @@ fn features(view: &View<'_>) -> Features {
 pub fn threshold(words: &str) -> Result<f32, String> {
     match super::rule(words)? {
         Rule::Cosine(threshold) => Ok(threshold),
-        Rule::Learned => Err(
-            "by the learned rule the log is scored already: leave --rule out".to_owned(),
-        ),
+        Rule::Learned => {
+            Err("by the learned rule the log is scored already: leave --rule out".to_owned())
+        }
     }
 }
-

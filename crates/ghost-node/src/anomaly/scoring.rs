@@ -14,10 +14,10 @@ use ghost_event::line::{IncidentNote, IncidentState, flow_id};
 use ghost_event::{EndReason, Features, Reasons, Score, ShapeId, Timestamp};
 use hashbrown::HashMap;
 
+use super::rule_in_words;
 use super::state;
 use super::vectors::Vectors;
 use super::wish::{AnomaliesStatus, Wish, Words};
-use super::rule_in_words;
 use crate::limits::{INCIDENT_NOTES_BURST, INCIDENT_NOTES_NS, INCIDENTS_TOLD_MAX, SCORES_OPEN_MAX};
 
 /// From this score on an open flow's look is remembered until it ends.
@@ -382,6 +382,8 @@ mod tests {
     fn an_alert_on_an_open_flow_is_told_at_once_and_stands_in_its_record() {
         let mut scoring = Scoring::new(Settings::default());
         let mut flow = probe(7, 1, S);
+        // What only failures tell is not believed of what may still be answered.
+        flow.behaviours = Behaviours::WEB_SCAN;
         flow.end = EndReason::Update;
         scoring.look(&flow);
         assert_eq!(said(&mut scoring), [(IncidentState::Open, 1)]);

@@ -32,7 +32,9 @@ const FILE_BYTES_MAX: usize = STATE_BYTES_MAX + 4096 * ROW + 64;
 pub enum LearnedError {
     #[error("{path}: {error}")]
     Io { path: String, error: io::Error },
-    #[error("{path} is no learned state, or it is damaged: `ghostbridge anomalies learn reset` begins anew")]
+    #[error(
+        "{path} is no learned state, or it is damaged: `ghostbridge anomalies learn reset` begins anew"
+    )]
     Damaged { path: String },
     #[error("{path}: {error}; `ghostbridge anomalies learn reset` begins anew")]
     State { path: String, error: StateError },

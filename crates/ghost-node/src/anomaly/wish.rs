@@ -201,10 +201,19 @@ mod tests {
         ] {
             assert_eq!(Words(&muted(words).unwrap()).to_string(), words);
         }
-        for off in
-            ["", "host:", "host:x", "mac:02:00", "mac:02:00:00:00:00:0a:00", "domain:", "kind:",
-             "kind:nonsense", "10.0.0.7", "domain:a b", "domain:a\u{1b}b"]
-        {
+        for off in [
+            "",
+            "host:",
+            "host:x",
+            "mac:02:00",
+            "mac:02:00:00:00:00:0a:00",
+            "domain:",
+            "kind:",
+            "kind:nonsense",
+            "10.0.0.7",
+            "domain:a b",
+            "domain:a\u{1b}b",
+        ] {
             assert!(muted(off).is_err(), "{off}");
         }
     }

@@ -100,9 +100,6 @@ impl Daemon {
         if !self.inner.tell_tap(Control::Anomalies { wish, reply }) {
             return Err(WishError::Busy);
         }
-        answer
-            .recv_timeout(PATIENCE)
-            .map_err(|_| WishError::Busy)?
-            .map_err(WishError::Refused)
+        answer.recv_timeout(PATIENCE).map_err(|_| WishError::Busy)?.map_err(WishError::Refused)
     }
 }

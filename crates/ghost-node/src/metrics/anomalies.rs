@@ -10,7 +10,11 @@ use crate::daemon::Status;
 pub(super) fn anomalies(registry: &mut Registry, status: &Status) {
     let a = &status.anomalies;
     let progress: ConstGauge<f64> = ConstGauge::new(f64::from(a.progress));
-    registry.register("anomaly_learning", "How far learning is, 1 where it counts in full", progress);
+    registry.register(
+        "anomaly_learning",
+        "How far learning is, 1 where it counts in full",
+        progress,
+    );
     let frozen = u64::from(a.state == "frozen");
     level(registry, "anomaly_frozen", "Whether learning is stopped", frozen);
     level(registry, "anomaly_mutes", "What is muted", a.mutes.len() as u64);

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use ghost_event::line::IncidentState;
 
-use super::message::{Alert, Message};
 use super::Alerts;
+use super::message::{Alert, Message};
 use crate::limits::{ALERTS_DIGEST_MAX, ALERTS_REMEMBERED_MAX};
 
 type Same = (&'static str, Option<IpAddr>, Option<IpAddr>);
@@ -210,10 +210,7 @@ mod tests {
         let mut desk = desk(3);
         for n in 0..100_000_u64 {
             let [.., b, c, d] = n.to_be_bytes();
-            let storm = Alert {
-                source: Some(IpAddr::from([10, b, c, d])),
-                ..alert(n, "flood", 1)
-            };
+            let storm = Alert { source: Some(IpAddr::from([10, b, c, d])), ..alert(n, "flood", 1) };
             let _ = desk.hear(storm, i64::try_from(n).unwrap());
         }
         assert!(desk.told.len() <= ALERTS_REMEMBERED_MAX);

@@ -30,7 +30,9 @@ fn answer(stream: impl Read + Write, status: u16) -> Option<Request> {
     let length = lower.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().ok()?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let told = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n");
+    let told = format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n"
+    );
     reader.get_mut().write_all(told.as_bytes()).ok()?;
     reader.get_mut().flush().ok()?;
     Some(Request { head, body: String::from_utf8(body).ok()? })
@@ -123,7 +125,7 @@ fn ntfy_gets_a_title_and_an_urgency() {
 fn what_another_try_may_better_is_tried_again_and_nothing_is_sent_elsewhere() {
     let (port, _told, thread) = serve(&[503, 429, 404, 302], false);
     let target = Target::new(&format!("http://127.0.0.1:{port}/"), None, None);
-    let mut send = || target.webhook(&Message::One(alert(1, "sweep", 1)), "gw").unwrap_err();
+    let send = || target.webhook(&Message::One(alert(1, "sweep", 1)), "gw").unwrap_err();
     assert!(matches!(send(), Undelivered::Later(_)));
     assert!(matches!(send(), Undelivered::Later(_)));
     assert!(matches!(send(), Undelivered::Never(_)));

@@ -126,12 +126,12 @@ pub(super) fn start(
     let outlet = Arc::new(Outlet { name: way.name(), ..Outlet::default() });
     let (send, messages) = bounded(ALERTS_OUTLET_MAX);
     let (told, identity) = (Arc::clone(&outlet), identity.to_owned());
-    let thread = std::thread::Builder::new().name(format!("alert-{}", way.name())).spawn(
-        move || {
-            let mut trying = Trying { way, told: &told, identity, clock, chance: seed, ended: None };
+    let thread =
+        std::thread::Builder::new().name(format!("alert-{}", way.name())).spawn(move || {
+            let mut trying =
+                Trying { way, told: &told, identity, clock, chance: seed, ended: None };
             trying.serve(&messages);
-        },
-    )?;
+        })?;
     Ok((outlet, send, thread))
 }
 
@@ -203,7 +203,6 @@ impl Trying<'_> {
         }
         true
     }
-
 }
 
 /// The pause after try number `tried`: doubled each time, up to five minutes, less up to a half.

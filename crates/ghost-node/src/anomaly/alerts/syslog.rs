@@ -67,9 +67,8 @@ impl SyslogTo {
         identity: &str,
         now_ns: i64,
     ) -> Result<(), Undelivered> {
-        let later = |error: std::io::Error| {
-            Undelivered::Later(format!("{}: {error}", self.words()))
-        };
+        let later =
+            |error: std::io::Error| Undelivered::Later(format!("{}: {error}", self.words()));
         for line in lines(message, identity, now_ns) {
             match self {
                 SyslogTo::Unix(path) => {

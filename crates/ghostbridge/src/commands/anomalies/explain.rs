@@ -86,8 +86,7 @@ fn table(e: &Explained) -> Result<(), Failed> {
     }
     text += &format!("its first flows ({} of {}):\n", e.flows.len(), i.flows);
     printed(io::stdout().write_all(text.as_bytes()))?;
-    let mut renderer =
-        Renderer::new(io::stdout().lock(), Layout::of_stdout(Output::Table, false));
+    let mut renderer = Renderer::new(io::stdout().lock(), Layout::of_stdout(Output::Table, false));
     for line in &e.flows {
         printed(renderer.row(line, None))?;
     }

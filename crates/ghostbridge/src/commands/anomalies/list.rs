@@ -111,8 +111,13 @@ fn table(all: &[Incident]) -> Result<(), Failed> {
     for incident in all {
         let ends = match (incident.source, incident.target) {
             (Some(source), Some(target)) => {
-                format!("{}{} -> {}{}",
-                    source, more(incident.sources), target, more(incident.targets))
+                format!(
+                    "{}{} -> {}{}",
+                    source,
+                    more(incident.sources),
+                    target,
+                    more(incident.targets)
+                )
             }
             (Some(one), None) | (None, Some(one)) => one.to_string(),
             (None, None) => String::new(),

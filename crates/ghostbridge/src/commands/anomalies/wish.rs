@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use ghost_node::Timestamp;
-use ghost_node::anomaly::wish::{AnomaliesStatus, WishAsked};
 use ghost_node::anomaly::offline;
+use ghost_node::anomaly::wish::{AnomaliesStatus, WishAsked};
 use serde_json::json;
 
 use crate::cli::{Learn, MuteCommand, Place, VerdictFormat};
@@ -84,7 +84,8 @@ pub(super) fn learn(place: &Place, what: Learn, output: VerdictFormat) -> Result
             s.progress * 100.0,
             s.flows_learned,
             ghost_node::config::nanoseconds_in_words(
-                i64::try_from(s.seconds_learned).unwrap_or(i64::MAX / 1_000_000_000) * 1_000_000_000
+                i64::try_from(s.seconds_learned).unwrap_or(i64::MAX / 1_000_000_000)
+                    * 1_000_000_000
             ),
             s.shapes_learned,
             s.windows_learned,
