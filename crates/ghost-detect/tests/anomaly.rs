@@ -186,6 +186,37 @@ fn what_is_unlike_its_service_says_so_in_figures() {
 }
 
 #[test]
+fn no_reason_says_that_most_stay_on_the_side_where_the_flow_is_itself() {
+    let mut scorer = trained();
+    let mut said = [0; 3];
+    for n in 0..400_u32 {
+        let mut f = flow(1200 * S + i64::from(n) * S, inside(4), SERVER, (30_000, 80));
+        f.to_client.payload_bytes = u64::from(n) * 25;
+        f.to_server.payload_bytes = u64::from(n % 20) * 60;
+        let scored = scorer.look(&f, Some(ShapeId(1)), &());
+        for reason in scored.reasons.iter().flatten() {
+            match *reason {
+                Reason::Unlike { value, usual, little: false, share, .. } => {
+                    assert!(value >= usual && share > 0.5, "{reason} ({share})");
+                    said[0] += 1;
+                }
+                Reason::Unlike { value, usual, little: true, share, .. } => {
+                    assert!(value <= usual && share > 0.5, "{reason} ({share})");
+                    assert!(reason.to_string().contains("stay above"), "{reason}");
+                    said[1] += 1;
+                }
+                Reason::Tried { tried, usual, .. } => {
+                    assert!(f64::from(usual) <= f64::from(tried), "{reason}");
+                    said[2] += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(said[0] > 20 && said[1] > 5, "{said:?}");
+}
+
+#[test]
 fn behaviours_are_evidence_and_heat_their_hosts_for_a_while() {
     let mut scorer = trained();
     let mut f = flow(1200 * S, inside(4), SERVER, (30_000, 80));
@@ -294,9 +325,9 @@ fn a_shape_far_from_all_others_is_rarer_than_one_near_them() {
     let far = scorer.look(&f, Some(ShapeId(77)), &Alike);
     assert!(far.parts.shape > near.parts.shape, "{far:?} {near:?}");
     assert!(far.score > near.score, "{far:?} {near:?}");
-    let nearest = scorer.nearest(ShapeId(9), &Alike).map(|n| n.map(|(id, _)| id.0));
+    let nearest = scorer.nearest(ShapeId(9), &Alike, f.last).map(|n| n.map(|(id, _)| id.0));
     assert!(nearest.iter().all(|id| id.is_some_and(|id| id < 8)), "{nearest:?}");
-    assert_eq!(scorer.nearest(ShapeId(9), &()), [None; 3]);
+    assert_eq!(scorer.nearest(ShapeId(9), &(), f.last), [None; 3]);
     assert!(far.reasons.iter().flatten().any(|r| matches!(r, Reason::Shape { .. })));
 }
 

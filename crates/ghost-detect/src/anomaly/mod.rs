@@ -29,7 +29,7 @@ mod services;
 mod sketch;
 mod state;
 
-use ghost_event::{Behaviours, EndReason, Features, ShapeId};
+use ghost_event::{Behaviours, EndReason, Features, ShapeId, Timestamp};
 
 pub use familiar::New;
 pub use incident::{Incident, IncidentId, QUIET_NS, Witness};
@@ -227,7 +227,7 @@ impl Scorer {
         let reached = self.rates.reached(f);
         let point = numbers::point(f, &reached);
         let rarity = self.forest.rarity(&point);
-        let distance = self.familiar.distance(shape, shapes);
+        let distance = self.familiar.distance(shape, shapes, now);
         let (odd, service) = self.services.judge(f);
         let (new, novelty) =
             if self.settings.novelty { self.familiar.judge(f) } else { (None, 0.0) };
@@ -323,7 +323,7 @@ impl Scorer {
         shapes: &dyn Shapes,
         threshold: f32,
     ) -> Scored {
-        let best = shape.and_then(|shape| self.familiar.best_cosine(shape, shapes));
+        let best = shape.and_then(|shape| self.familiar.best_cosine(shape, shapes, f.last));
         let distance = (1.0 - best.unwrap_or(1.0)).clamp(0.0, 1.0);
         let wanted = best.is_some_and(|best| best < threshold);
         let muted = wanted && self.mutes.cover(f, f.last);
@@ -342,10 +342,20 @@ impl Scorer {
     }
 
     /// The three shapes met before that are most similar, the nearest first, and their cosines:
-    /// what is usual and comes closest.
+    /// what is usual and comes closest. None where too many were compared of late.
+    pub fn nearest(
+        &mut self,
+        shape: ShapeId,
+        shapes: &dyn Shapes,
+        now: Timestamp,
+    ) -> [Option<(ShapeId, f32)>; 3] {
+        self.familiar.nearest_now(shape, shapes, now)
+    }
+
+    /// Shapes that were judged without a comparison with others: too many were new at once.
     #[must_use]
-    pub fn nearest(&self, shape: ShapeId, shapes: &dyn Shapes) -> [Option<(ShapeId, f32)>; 3] {
-        self.familiar.neighbours(shape, shapes)
+    pub fn uncompared(&self) -> u64 {
+        self.familiar.uncompared()
     }
 
     /// The shapes whose vectors are compared with new ones.
@@ -553,7 +563,7 @@ fn reasons(parts: &Parts, facts: &Facts, around: Option<IncidentId>) -> Reasons 
         rate: r.rate,
         tried: r.tried,
         unanswered: r.unanswered.max(if r.known == 0 { r.pending } else { 0 }),
-        usual: r.usual,
+        usual: if f64::from(r.usual) <= f64::from(r.tried) { r.usual } else { 0.0 },
     };
     let behaviour = facts.most_told;
     let usual = [
@@ -569,6 +579,8 @@ fn reasons(parts: &Parts, facts: &Facts, around: Option<IncidentId>) -> Reasons 
                 magnitude: facts.odd.magnitude,
                 value: facts.odd.value,
                 usual: facts.odd.usual,
+                share: facts.odd.share,
+                little: facts.odd.little,
                 surprise: facts.odd.surprise,
             }),
         ),

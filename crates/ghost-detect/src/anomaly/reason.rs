@@ -15,10 +15,12 @@ use super::rates::{Rate, WINDOW_S};
 pub enum Reason {
     /// It looked like this.
     Behaves { behaviour: Behaviours },
-    /// Its host tried so many within the last ten to twenty seconds; 99.9 % stay below `usual`.
+    /// Its host tried so many within the last ten to twenty seconds; 99.9 % stay below `usual`,
+    /// which is 0 where too little was learned to say, or where this is below it, too.
     Tried { rate: Rate, tried: u32, unanswered: u32, usual: f32 },
-    /// A magnitude unlike that of other flows of its service.
-    Unlike { magnitude: u8, value: f32, usual: f32, surprise: f32 },
+    /// A magnitude unlike that of other flows of its service, of which `share` stay below `usual`
+    /// (above it where this is too `little`). The value itself is never on their side.
+    Unlike { magnitude: u8, value: f32, usual: f32, share: f32, little: bool, surprise: f32 },
     /// Its numbers together are met by one in `one_in` flows.
     Rare { one_in: f32 },
     /// Its shape is far from all that were met.
@@ -77,17 +79,22 @@ impl fmt::Display for Reason {
                 let (before, after) = what.split_once("{}").unwrap_or((what, ""));
                 write!(
                     f,
-                    "{before}{tried}{after} within {WINDOW_S} s, {unanswered} of them in vain; \
-                     99.9 % stay below {}",
-                    figure(usual)
-                )
+                    "{before}{tried}{after} within {WINDOW_S} s, {unanswered} of them in vain"
+                )?;
+                match usual > 0.0 {
+                    true => write!(f, "; 99.9 % stay below {}", figure(usual)),
+                    false => Ok(()),
+                }
             }
-            Reason::Unlike { magnitude, value, usual, .. } => {
+            Reason::Unlike { magnitude, value, usual, share, little, .. } => {
                 let name = MAGNITUDES.get(usize::from(magnitude)).copied().unwrap_or("of it");
                 write!(
                     f,
-                    "{} {name}; 99 % of flows of its service stay below {}",
+                    "{} {name}; {} % of flows of its service stay {} {}",
                     figure(value),
+                    // Rounded down: what is said is true.
+                    (share * 100.0 + 0.01).floor(),
+                    if little { "above" } else { "below" },
                     figure(usual)
                 )
             }

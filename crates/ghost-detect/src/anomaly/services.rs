@@ -28,6 +28,9 @@ pub(crate) struct Odd {
     pub(crate) magnitude: u8,
     pub(crate) value: f32,
     pub(crate) usual: f32,
+    /// Of the service's flows that stay below the usual, or above it where this is too little.
+    pub(crate) share: f32,
+    pub(crate) little: bool,
     pub(crate) surprise: f32,
 }
 
@@ -66,13 +69,15 @@ impl Services {
         let (mut first, mut second) = (Odd::default(), 0.0);
         for ((at, value), sketch) in (0_u8..).zip(magnitudes(f)).zip(&profile.sketches) {
             let mut surprise = sketch.above(value);
+            let mut little = false;
             if surprise < COMMON && f.end != EndReason::Update && at != 5 {
                 // An ended flow may also be too small; it counts less.
-                surprise = surprise.max(sketch.below(value) * 0.6);
+                let below = sketch.below(value) * 0.6;
+                (surprise, little) = (surprise.max(below), below > surprise);
             }
             if surprise > first.surprise {
                 second = first.surprise;
-                first = Odd { magnitude: at, value, usual: 0.0, surprise };
+                first = Odd { magnitude: at, value, little, surprise, ..Odd::default() };
             } else if surprise > second {
                 second = surprise;
             }
@@ -80,7 +85,10 @@ impl Services {
         if let Some(sketch) = profile.sketches.get(usize::from(first.magnitude))
             && first.surprise > 1.0
         {
-            first.usual = sketch.quantile(0.99);
+            (first.share, first.usual) = match first.little {
+                true => sketch.most_above(first.value),
+                false => sketch.most_below(first.value),
+            };
         }
         (first, (first.surprise + second) / 2.0)
     }

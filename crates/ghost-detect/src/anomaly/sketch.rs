@@ -125,6 +125,29 @@ impl Sketch {
         floor_of(top)
     }
 
+    /// What most numbers stay below, as of a number that is larger than most: the share of them,
+    /// and the number, which is never above `value`. 99 % where that can be said.
+    pub(crate) fn most_below(&self, value: f32) -> (f32, f32) {
+        let usual = self.quantile(0.99);
+        if usual <= value && self.total > 0 {
+            return (0.99, usual);
+        }
+        let at = bucket(value);
+        (self.share(self.around(at).0), floor_of(at).min(value.max(0.0)))
+    }
+
+    /// The same of a number that is smaller than most: what most stay above, never below `value`.
+    pub(crate) fn most_above(&self, value: f32) -> (f32, f32) {
+        let at = bucket(value);
+        (self.share(self.around(at).2), floor_of(at + 1).max(value))
+    }
+
+    fn share(&self, count: u32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "at most 65,536")]
+        let share = count as f32 / self.total.max(1) as f32;
+        share
+    }
+
     pub(crate) fn save(&self, out: &mut Writer) {
         out.count(self.counts.iter().filter(|count| **count > 0).count());
         for (at, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -165,6 +188,28 @@ mod tests {
         assert!(sketch.above(5_000.0) > sketch.above(501.0));
         assert!(sketch.below(1.0) > 3.0);
         assert!((3.0..4.2).contains(&sketch.quantile(0.99)), "{}", sketch.quantile(0.99));
+    }
+
+    #[test]
+    fn what_most_stay_below_is_never_above_the_number_itself_and_is_true() {
+        let mut sketch = Sketch::default();
+        let numbers: Vec<f32> = (0..1000_u16).map(|n| f32::from(n % 100) * 7.0).collect();
+        numbers.iter().for_each(|n| sketch.add(*n));
+        let of = |stay: &dyn Fn(f32) -> bool| {
+            numbers.iter().filter(|n| stay(**n)).count() as f32 / numbers.len() as f32
+        };
+        for value in [630.0, 650.0, 693.0, 700.0, 5000.0] {
+            let (share, usual) = sketch.most_below(value);
+            assert!(usual <= value, "{usual} of {value}");
+            assert!(share >= 0.8 && of(&|n| n < usual) >= share - 0.001, "{share} of {value}");
+        }
+        assert_eq!(sketch.most_below(5000.0).0, 0.99);
+        for value in [0.0, 7.0, 30.0] {
+            let (share, usual) = sketch.most_above(value);
+            assert!(usual >= value, "{usual} of {value}");
+            assert!(of(&|n| n >= usual) >= share - 0.001, "{share} of {value}");
+        }
+        assert_eq!(Sketch::default().most_below(7.0).0, 0.0);
     }
 
     #[test]

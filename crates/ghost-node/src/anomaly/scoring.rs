@@ -3,7 +3,7 @@
 //! A flow is looked at while it is open and when it ends. Its event tells the highest of those
 //! looks, and when it was first worth an alert; of flows that stay low nothing is remembered while
 //! they are open. An incident is stated when it opens, when it has four times the flows that were
-//! told last, and when nothing came for ten minutes.
+//! told last, when detectors gave a name to what had none, and when nothing came for ten minutes.
 //!
 //! **Invariant:** packet time alone; the same frames give the same scores and statements.
 
@@ -47,9 +47,14 @@ struct Going {
     note: IncidentNote<'static>,
     /// Flows when it was told last; 0: not told yet.
     told: u64,
+    /// As what it was told last.
+    kind: &'static str,
     /// Alerted flows that ended.
     ended: u64,
 }
+
+/// Kinds that are no behaviour's name.
+const NAMELESS: [&str; 2] = ["tries", "unlike"];
 
 /// Scores one stream of flows.
 #[derive(Debug)]
@@ -118,6 +123,7 @@ impl Scoring {
             incidents: self.counts.incidents,
             open: self.incidents.len() as u64,
             untold: self.counts.untold,
+            uncompared: self.scorer.uncompared(),
             ..AnomaliesStatus::default()
         };
         standing.learned(&self.scorer.learning(), self.scorer.mutes());
@@ -216,7 +222,11 @@ impl Scoring {
         for reason in scored.reasons.iter().flatten() {
             standing.note.reasons.insert(reason.word());
         }
-        if standing.told == 0 || flows >= standing.told.saturating_mul(GROWN) {
+        if let Some(incident) = self.scorer.incident(id) {
+            standing.note.behaviours = incident.behaviours;
+        }
+        let named = NAMELESS.contains(&standing.kind) && !NAMELESS.contains(&standing.note.kind());
+        if standing.told == 0 || named || flows >= standing.told.saturating_mul(GROWN) {
             let state = if standing.told == 0 { IncidentState::Open } else { IncidentState::Grew };
             self.state(id, state, f.last);
         }
@@ -229,7 +239,7 @@ impl Scoring {
             self.close(oldest, f.last);
         }
         self.counts.incidents += 1;
-        let nearest = self.scorer.nearest(shape, &self.vectors);
+        let nearest = self.scorer.nearest(shape, &self.vectors, f.last);
         let note = IncidentNote {
             number: id.0,
             source: f.src_ip,
@@ -239,7 +249,7 @@ impl Scoring {
             nearest: nearest.into_iter().flatten().collect(),
             ..IncidentNote::default()
         };
-        self.incidents.insert(id.0, Going { note, told: 0, ended: 0 });
+        self.incidents.insert(id.0, Going { note, told: 0, kind: "", ended: 0 });
     }
 
     /// Brings what is known of an incident up to date, and states it unless that is too much.
@@ -268,7 +278,7 @@ impl Scoring {
             }
             self.paced = from.saturating_add(INCIDENT_NOTES_NS);
         }
-        standing.told = note.flows;
+        (standing.told, standing.kind) = (note.flows, note.kind());
         self.due.push(Box::new(note.clone()));
     }
 
@@ -395,6 +405,30 @@ mod tests {
         assert!(score.alert && score.value > 0.8, "{score:?}");
         assert_eq!(score.alerted, Some(Timestamp(S)), "when it was alerted, not when it ended");
         assert!(scoring.open_score(&flow).is_none(), "nothing is kept of what ended");
+    }
+
+    #[test]
+    fn what_detectors_name_later_is_told_again_by_its_name() {
+        let mut scoring = Scoring::new(Settings::default());
+        for n in 0..100 {
+            // Nothing answers, and no detector has said a word yet.
+            let mut flow = probe(7, n, S + i64::from(n));
+            (flow.behaviours, flow.end) = (Behaviours::NONE, EndReason::Update);
+            flow.to_client = ghost_event::Side::default();
+            scoring.started(&flow);
+            scoring.look(&flow);
+        }
+        let kinds = |scoring: &mut Scoring| {
+            scoring.take().iter().map(|note| (note.state, note.kind())).collect::<Vec<_>>()
+        };
+        use IncidentState::{Grew, Open};
+        let told = kinds(&mut scoring);
+        assert_eq!(told.first(), Some(&(Open, "tries")));
+        assert!(told.iter().all(|(_, kind)| *kind == "tries"), "{told:?}");
+        scoring.ended(&mut probe(7, 1, 6 * S));
+        assert_eq!(kinds(&mut scoring), [(Grew, "port_scan")]);
+        scoring.ended(&mut probe(7, 2, 6 * S));
+        assert_eq!(kinds(&mut scoring), [], "once");
     }
 
     #[test]

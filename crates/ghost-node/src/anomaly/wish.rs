@@ -57,6 +57,8 @@ pub struct AnomaliesStatus {
     pub open: u64,
     /// Statements that were too many at once, or found no room.
     pub untold: u64,
+    /// New shapes that were too many at once to be compared with those met before.
+    pub uncompared: u64,
 }
 
 /// One mute, as it is told.

@@ -25,6 +25,8 @@ pub(super) fn anomalies(registry: &mut Registry, status: &Status) {
     level(registry, "anomaly_incidents_open", "Incidents that are not over", a.open);
     let untold = "Statements about incidents that found no room";
     total(registry, "anomaly_untold", untold, a.untold);
+    let uncompared = "New shapes too many at once to be compared with those met before";
+    total(registry, "anomaly_uncompared", uncompared, a.uncompared);
     let alerts = &status.alerts;
     total(registry, "alerts_heard", "Incidents that were to be told", alerts.heard);
     let left: Totals = Family::default();
