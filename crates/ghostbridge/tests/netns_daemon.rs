@@ -11,14 +11,18 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use ghost_lab::{Frame, Namespace, Process, link_pair, linux_bridge, send_frames, skipped, until};
+use ghost_lab::generate::{Load, Traffic, send};
+use ghost_lab::{
+    Frame, Namespace, Process, link_pair, linux_bridge, send_frames, skipped, transfer, until,
+};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::House;
 use support::live::{Live, PATIENCE, packets, spawn};
@@ -626,4 +630,173 @@ fn netns_live_shapes_are_those_of_the_same_traffic_in_a_capture() {
     let (live, imported) = (of(&house), of(&other));
     assert!(imported.len() >= 23, "{imported:#?} of {told}");
     assert_eq!(live, imported);
+}
+
+/// A web server beside the daemon: what was posted to it.
+struct Hook {
+    url: String,
+    heard: Receiver<Value>,
+}
+
+impl Hook {
+    fn new(street: &Street) -> Hook {
+        let listener = street.bridge.within(|| TcpListener::bind("127.0.0.1:0")).unwrap().unwrap();
+        let url = format!("http://{}/alert", listener.local_addr().unwrap());
+        let (tell, heard) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                // A caller that breaks off is none of the test's business.
+                let Ok(body) = stream.and_then(take_post) else { continue };
+                if tell.send(serde_json::from_slice(&body).unwrap_or_default()).is_err() {
+                    return;
+                }
+            }
+        });
+        Hook { url, heard }
+    }
+
+    /// The next incident that is told at once.
+    #[track_caller]
+    fn hears(&self) -> Value {
+        loop {
+            let message = self.heard.recv_timeout(PATIENCE).expect("a message by webhook");
+            if message["type"] == "incident" {
+                return message;
+            }
+            assert_eq!(message["type"], "digest", "{message}");
+        }
+    }
+}
+
+fn take_post(mut stream: TcpStream) -> std::io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let (mut head, mut byte) = (Vec::new(), [0; 1]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    assert!(head.starts_with("post /alert http/1.1\r\n"), "{head}");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
+    let mut body = vec![0; length.trim().parse().unwrap()];
+    stream.read_exact(&mut body)?;
+    stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")?;
+    Ok(body)
+}
+
+/// Waits until the last of so many incidents is of a kind; each as its newest statement has it.
+#[track_caller]
+fn incidents(live: &Live, count: usize, kind: &str) -> Vec<Value> {
+    let mut last = Vec::new();
+    let done = until(&format!("{count} incidents, the last a {kind}"), PATIENCE, || {
+        let ran = live.house.run(&["anomalies", "-o", "jsonl"]);
+        assert!(ran.code == 0 || ran.code == 1, "{}: {}", ran.code, ran.err);
+        last = ran.jsonl();
+        let newest = last.get(count - 1);
+        newest.is_some_and(|incident| incident["ghost"]["incident"]["kind"] == kind)
+    });
+    assert!(done.is_ok() && last.len() == count, "{done:?}: {last:#?}");
+    last
+}
+
+fn learning(house: &House) -> Value {
+    house.run(&["anomalies", "learn", "status", "-o", "json"]).ends(0).json()
+}
+
+#[test]
+fn netns_a_scan_and_a_flood_are_one_incident_each_and_ordinary_traffic_is_none() {
+    if skipped(&["ping"]) {
+        return;
+    }
+    let street = Street::new();
+    let hook = Hook::new(&street);
+    let house = House::new();
+    let text = format!("[api]\ngroup = \"\"\n[alerts]\nwebhook = {:?}\n", hook.url);
+    let config = house.file("alerts.toml", text);
+    let words = ["-c", config.to_str().unwrap(), "-i", "br0"];
+    let mut live = Live::start_in(house, &street.bridge, None, &words);
+    live.taps("br0 p0 p1");
+
+    // Learning has just begun, and all of this is new.
+    street.left.run(&["ping", "-c20", "-i0.05", "-W5", RIGHT]).unwrap();
+    street.right.run(&["ping", "-c3", "-i0.1", "-W5", "10.77.0.1"]).unwrap();
+    for (port, body) in [(80, 20_000), (8080, 3_000_000), (80, 100), (8000, 1_000)] {
+        street.fetch(port, body);
+    }
+    let to: SocketAddr = format!("{RIGHT}:5201").parse().unwrap();
+    let carried = transfer(&street.left, &street.right, to, 2_000_000);
+    assert!(carried.is_ok(), "{carried:?}");
+    live.finds(&["proto:tcp"], |flows| flows.len() >= 4);
+    live.house.run(&["anomalies"]).ends(1);
+
+    // Every port refuses.
+    for port in 1..=120 {
+        let to = SocketAddr::from(([10, 77, 0, 2], port));
+        let refused = street.left.within(|| TcpStream::connect_timeout(&to, PATIENCE)).unwrap();
+        assert!(refused.is_err(), "port {port} is open");
+    }
+    let scan = incidents(&live, 1, "port_scan").remove(0);
+    assert_eq!(scan["event_type"], "anomaly", "{scan}");
+    assert_eq!((&scan["src_ip"], &scan["dest_ip"]), (&json!("10.77.0.1"), &json!(RIGHT)));
+    let told = &scan["ghost"]["incident"];
+    assert_eq!(told["id"], "1.1", "{scan}");
+    assert!(scan["ghost"]["score"].as_f64() >= Some(0.7), "{scan}");
+    assert!(!scan["ghost"]["reasons"].as_array().unwrap().is_empty(), "{scan}");
+    let message = hook.hears();
+    assert_eq!(message["type"], "incident", "{message}");
+    assert_eq!(message["incident"]["id"], "1.1", "{message}");
+    assert_eq!(message["incident"]["source"], "10.77.0.1", "{message}");
+    assert!(message["text"].as_str().unwrap().contains("from 10.77.0.1 to 10.77.0.2"), "{message}");
+
+    live.house.run(&["anomalies", "mute", "add", "host:10.77.0.99"]).ends(0);
+    let house = live.stop();
+    house.run(&["log", "verify"]).ends(0);
+    let lines = logged(&house, "anomaly");
+    let states: Vec<&Value> = lines.iter().map(|l| &l["ghost"]["incident"]["state"]).collect();
+    assert_eq!(states.first(), Some(&&json!("open")), "{states:?}");
+    assert_eq!(states.last(), Some(&&json!("closed")), "{states:?}");
+    assert_eq!(states.iter().filter(|state| **state == "open").count(), 1, "{states:?}");
+
+    // What it was made of, without a daemon.
+    let explained = house.run(&["anomalies", "explain", "1.1"]).ends(0).out;
+    for words in ["port scan", "why:", "its first flows (8 of ", "10.77.0.1"] {
+        assert!(explained.contains(words), "{words:?} is not in:\n{explained}");
+    }
+    house.run(&["anomalies", "explain", "1.2"]).ends(1);
+    let learned = learning(&house);
+    assert!(learned["flows_learned"].as_u64() > Some(0), "{learned}");
+
+    // The next life goes on from there.
+    let mut live = Live::start_in(house, &street.bridge, None, &words);
+    live.taps("br0 p0 p1");
+    let known = learning(&live.house);
+    assert_eq!(known["flows_learned"], learned["flows_learned"], "{known}");
+    assert_eq!(known["mutes"][0]["what"], "host:10.77.0.99", "{known}");
+    let flood = Traffic {
+        load: Load::Syn,
+        flows: 4_000,
+        random_sources: true,
+        rate: Some(2_000),
+        frames: 4_000,
+        seconds: 20.0,
+        target_mac: street.right.mac("eth0").unwrap(),
+        target_port: 443,
+        ..Traffic::default()
+    };
+    street.left.within(|| send("eth0", &flood)).unwrap().unwrap();
+    let both = incidents(&live, 2, "flood");
+    let told = &both[1]["ghost"]["incident"];
+    assert_eq!(told["id"], "2.2", "{both:#?}");
+    assert_eq!(both[1]["dest_ip"], RIGHT);
+    let message = hook.hears();
+    assert_eq!(message["incident"]["id"], "2.2", "{message}");
+    let house = live.stop();
+    house.run(&["log", "verify"]).ends(0);
+    let opened = logged(&house, "anomaly")
+        .iter()
+        .filter(|l| l["ghost"]["incident"]["state"] == "open")
+        .count();
+    assert_eq!(opened, 2, "one flood is one incident");
+    let told: Vec<Value> = hook.heard.try_iter().collect();
+    assert!(told.iter().all(|m| m["type"] == "digest"), "told more than once: {told:#?}");
 }
