@@ -14,7 +14,7 @@ use ghost_node::config::Config;
 use ghost_node::daemon::{
     Connection, Daemon, DaemonHost, FrameSource, HostKey, ImportAsk, ReplicaAsk, ReplicaConfig,
 };
-use ghost_node::replicas::{LogPart, Merged, held_index};
+use ghost_node::replicas::{HeldIndex, LogPart, Merged, held_index};
 use ghost_node::store::Limits;
 use ghost_node::{Clock, DataDir, Models, RealClock};
 use serde_json::Value;
@@ -22,19 +22,14 @@ use serde_json::Value;
 /// A machine; a primary's reaches its replicas by their names.
 struct Host {
     random: u8,
-    replicas: Mutex<Vec<(String, Daemon)>>,
-    stop: Arc<AtomicBool>,
+    /// Each with what ends its connections.
+    replicas: Mutex<Vec<(String, Daemon, Arc<AtomicBool>)>>,
     said: Mutex<Vec<String>>,
 }
 
 impl Host {
     fn new(random: u8) -> Arc<Host> {
-        Arc::new(Host {
-            random,
-            replicas: Mutex::default(),
-            stop: Arc::default(),
-            said: Mutex::default(),
-        })
+        Arc::new(Host { random, replicas: Mutex::default(), said: Mutex::default() })
     }
 }
 
@@ -59,11 +54,11 @@ impl DaemonHost for Host {
     }
     fn connect(&self, replica: &ReplicaConfig, _: &Path) -> io::Result<Connection> {
         let replicas = self.replicas.lock().unwrap();
-        let found = replicas.iter().find(|(name, _)| *name == replica.name);
-        let daemon = found.ok_or(io::ErrorKind::ConnectionRefused)?.1.clone();
+        let found = replicas.iter().find(|(name, _, _)| *name == replica.name);
+        let (_, daemon, stop) = found.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let (daemon, stop) = (daemon.clone(), Arc::clone(stop));
         let (ours, theirs) = UnixStream::pair()?;
         let (read, write) = (theirs.try_clone()?, theirs);
-        let stop = Arc::clone(&self.stop);
         std::thread::spawn(move || {
             let _ = daemon.serve_primary(OwnedFd::from(read), OwnedFd::from(write), &stop);
         });
@@ -154,7 +149,8 @@ fn replicas_answer_for_their_primary_say_how_fresh_they_are_and_hold_its_index()
     let primary = Machine::start(1);
     let replicas = [Machine::start(2), Machine::start(3)];
     for (name, machine) in ["a", "b"].iter().zip(&replicas) {
-        primary.host.replicas.lock().unwrap().push(((*name).to_owned(), machine.daemon.clone()));
+        let known = ((*name).to_owned(), machine.daemon.clone(), Arc::default());
+        primary.host.replicas.lock().unwrap().push(known);
         let address = "ssh://replica".to_owned();
         let ask = ReplicaAsk { name: (*name).to_owned(), address, ..ReplicaAsk::default() };
         primary.daemon.replica_add(&ask).unwrap();
@@ -202,7 +198,8 @@ fn replicas_answer_for_their_primary_say_how_fresh_they_are_and_hold_its_index()
     assert!(off.to_string().contains("not a filter"), "{off}");
     // One goes away: it is told, and the other answers.
     replicas[0].daemon.stop();
-    primary.host.replicas.lock().unwrap().retain(|(name, _)| name != "a");
+    let (_, _, stop) = primary.host.replicas.lock().unwrap().remove(0);
+    stop.store(true, Ordering::Release);
     primary.import("tcpdump__ntp.pcap");
     primary.daemon.seal().unwrap();
     let ntp = || Subject::Flows("app:ntp".to_owned());
@@ -223,16 +220,15 @@ fn replicas_answer_for_their_primary_say_how_fresh_they_are_and_hold_its_index()
     );
     let store = store.unwrap();
     let (theirs, to) = (store.content_digest().unwrap(), store.index_status().indexed_to);
-    let mut ours = held_index(&replicas[1].data(), &log).unwrap();
     // A primary that ends seals what it logged last, and sends it as far as it may.
-    for _ in 0..500 {
-        if ours.status.indexed_to == to {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-        ours = held_index(&replicas[1].data(), &log).unwrap();
-    }
-    assert_eq!((ours.status.indexed_to, ours.digest), (to, theirs));
-    primary.host.stop.store(true, Ordering::Release);
+    let mut ours = HeldIndex::default();
+    until("the copy's index has every line", || {
+        // While a commit is under way it may be unreadable.
+        ours = held_index(&replicas[1].data(), &log).unwrap_or_default();
+        ours.status.indexed_to == to
+    });
+    assert_eq!(ours.digest, theirs);
+    let (_, _, stop) = primary.host.replicas.lock().unwrap().remove(0);
+    stop.store(true, Ordering::Release);
     replicas[1].daemon.stop();
 }

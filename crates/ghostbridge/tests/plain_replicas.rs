@@ -41,7 +41,7 @@ impl Primary {
             let config = "[blocks]\nstrategy = \"off\"\n";
             self.daemon = Some(Served::start(&self.house, config));
         }
-        self.house.run(&["import", text(&fixture(capture))]).ends(0);
+        self.house.run(&["import", "--again", text(&fixture(capture))]).ends(0);
     }
 
     fn seals(&self) {

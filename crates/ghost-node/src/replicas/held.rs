@@ -8,6 +8,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ghost_event::{Seq, Timestamp};
 use ghost_index::{EmbeddedIndex, Index, IndexError, Position};
@@ -185,8 +186,11 @@ impl HeldLog {
             match self.feed(&mut feeding, 0, true) {
                 Ok(fed) => notes.extend(fed.notes),
                 Err(StoreError::Index(IndexError::Busy { .. })) => {
-                    notes.push("lines are still being indexed by another process".to_owned());
-                    *self.searched.lock() = EmbeddedIndex::open_read(&folder).ok();
+                    *self.searched.lock() = read_beside_writer(&folder);
+                    let committed = self.index_status().indexed_to;
+                    if reader.last_seq()?.unwrap_or(0) > committed.saturating_add(TAIL_LINES_MAX) {
+                        notes.push("lines are still being indexed by another process".to_owned());
+                    }
                     return Ok(notes);
                 }
                 Err(StoreError::Index(IndexError::Io { path, source })) => {
@@ -229,6 +233,20 @@ impl HeldLog {
 fn reader(dir: &ReplicaDir) -> LogReader {
     let reader = Reader::open(blocks::disk(), dir);
     LogReader::at(reader.disk(), reader.layout())
+}
+
+/// What is committed of an index that another process writes: the first commit of a partition may
+/// just be under way.
+fn read_beside_writer(folder: &Path) -> Option<EmbeddedIndex> {
+    let mut read = None;
+    for _ in 0..40 {
+        read = EmbeddedIndex::open_read(folder).ok();
+        if read.as_ref().is_some_and(|index| index.status().damaged.is_empty()) {
+            return read;
+        }
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    read
 }
 
 /// Opens an index to be written; one of another version is made anew.
