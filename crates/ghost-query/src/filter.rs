@@ -116,6 +116,9 @@ impl Key {
         if let Some(key) = Key::known(&name) {
             return Ok(key);
         }
+        if name == "incident" {
+            return Ok(Key::Fact("ghost.incident.id".to_owned()));
+        }
         let path = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
         if name.contains('.') && name.chars().all(path) {
             return Ok(Key::Fact(name));

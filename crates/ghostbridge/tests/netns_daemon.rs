@@ -759,10 +759,22 @@ fn netns_a_scan_and_a_flood_are_one_incident_each_and_ordinary_traffic_is_none()
 
     // What it was made of, without a daemon.
     let explained = house.run(&["anomalies", "explain", "1.1"]).ends(0).out;
-    for words in ["port scan", "why:", "its first flows (8 of ", "10.77.0.1"] {
+    for words in [
+        "port scan",
+        "why:",
+        "its first flows (8 of ",
+        "ghostbridge flows incident:1.1",
+        "10.77.0.1",
+    ] {
         assert!(explained.contains(words), "{words:?} is not in:\n{explained}");
     }
     house.run(&["anomalies", "explain", "1.2"]).ends(1);
+    let of_scan = |line: &&Value| line["ghost"]["incident"]["id"] == "1.1";
+    let flows = logged(&house, "flow").iter().filter(of_scan).count();
+    assert!(flows >= 64, "{flows}");
+    let listed = house.run(&["flows", "incident:1.1", "-o", "jsonl"]).ends(0).jsonl();
+    assert_eq!(listed.len(), flows);
+    house.run(&["flows", "incident:1.2"]).ends(1);
     let learned = learning(&house);
     assert!(learned["flows_learned"].as_u64() > Some(0), "{learned}");
 

@@ -218,7 +218,7 @@ impl Scoring {
         let Some(standing) = self.incidents.get_mut(&id.0) else { return };
         standing.ended += ended;
         let estimate = self.scorer.incident(id).map_or(0, |i| u64::from(i.flows()));
-        let flows = standing.ended.max(estimate).max(1);
+        let flows = together(standing.ended, estimate);
         for reason in scored.reasons.iter().flatten() {
             standing.note.reasons.insert(reason.word());
         }
@@ -264,7 +264,7 @@ impl Scoring {
             note.first = incident.first;
             note.last = incident.last;
             note.flow_ids = incident.witnesses.iter().map(|w| w.flow_id).collect();
-            note.flows = standing.ended.max(incident.flows().into()).max(1);
+            note.flows = together(standing.ended, incident.flows().into());
         }
         (note.state, note.at) = (state, at);
         if state != IncidentState::Closed {
@@ -323,6 +323,12 @@ impl Scoring {
     pub(crate) fn has_due(&self) -> bool {
         !self.due.is_empty()
     }
+}
+
+/// Flows of an incident: those that ended, unless an estimate of all, which is good to a tenth, says
+/// that there are more.
+fn together(ended: u64, estimate: u64) -> u64 {
+    if ended.saturating_mul(10) >= estimate.saturating_mul(9) { ended } else { estimate }.max(1)
 }
 
 /// The higher of what was said of a flow before and what this look says; an alert stays one.

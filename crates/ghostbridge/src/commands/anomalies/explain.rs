@@ -49,6 +49,7 @@ fn as_json(e: &Explained) -> Value {
         "nearest": e.nearest.iter().map(|n| {
             json!({"cosine": n.cosine, "text": n.text})
         }).collect::<Vec<_>>(),
+        "list": format!("incident:{}", i.id),
         "evidence": flows,
     })
 }
@@ -84,7 +85,12 @@ fn table(e: &Explained) -> Result<(), Failed> {
             text += &format!("  {:.2}  {}\n", near.cosine, safe(&near.text));
         }
     }
-    text += &format!("its first flows ({} of {}):\n", e.flows.len(), i.flows);
+    text += &format!(
+        "its first flows ({} of {}; all: ghostbridge flows incident:{}):\n",
+        e.flows.len(),
+        i.flows,
+        safe(&i.id)
+    );
     printed(io::stdout().write_all(text.as_bytes()))?;
     let mut renderer = Renderer::new(io::stdout().lock(), Layout::of_stdout(Output::Table, false));
     for line in &e.flows {
