@@ -179,13 +179,23 @@ impl Drop for Ssh {
 /// The public half of this host's key, made where there is none.
 pub(crate) fn key(data: &Path) -> io::Result<String> {
     let path = key_path(data);
+    let public = path.with_extension("pub");
     if !path.exists() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(ssh_folder(data))?;
+        let folder = ssh_folder(data);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        // Its name comes last: after a power cut there is a whole key, or none.
+        let (new, new_public) = (path.with_extension("new"), path.with_extension("new.pub"));
+        for left in [&new, &new_public] {
+            match fs::remove_file(left) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
         let made = command("ssh-keygen")
             .args(["-q", "-t", "ed25519", "-N", "", "-C"])
             .arg(format!("ghostbridge:{}", identity(data)))
             .arg("-f")
-            .arg(&path)
+            .arg(&new)
             .stdin(Stdio::null())
             .output()
             .map_err(|e| {
@@ -198,8 +208,12 @@ pub(crate) fn key(data: &Path) -> io::Result<String> {
             let words = String::from_utf8_lossy(&made.stderr);
             return Err(io::Error::other(format!("ssh-keygen: {}", words.trim())));
         }
+        for (from, to) in [(&new_public, &public), (&new, &path)] {
+            fs::File::open(from)?.sync_all()?;
+            fs::rename(from, to)?;
+        }
+        fs::File::open(&folder)?.sync_all()?;
     }
-    let public = path.with_extension("pub");
     let line = fs::read_to_string(&public)?;
     let line = line.trim();
     match line.starts_with("ssh-ed25519 ") && !line.contains(['\n', '"']) {
