@@ -357,6 +357,12 @@ pub(crate) fn priority(flow: &Features) -> Priority {
 }
 
 pub(crate) fn priority_of(behaviours: Behaviours) -> Priority {
+    /// Somebody is in already.
+    const BREACH: Behaviours = Behaviours(
+        Behaviours::CREDENTIAL_THEFT.0
+            | Behaviours::REVERSE_SHELL.0
+            | Behaviours::COMMAND_AND_CONTROL.0,
+    );
     const PRESSING: Behaviours = Behaviours(
         Behaviours::BRUTE_FORCE.0
             | Behaviours::DNS_TUNNEL.0
@@ -364,9 +370,6 @@ pub(crate) fn priority_of(behaviours: Behaviours) -> Priority {
             | Behaviours::SQL_INJECTION.0
             | Behaviours::REMOTE_CODE.0
             | Behaviours::LATERAL_MOVEMENT.0
-            | Behaviours::CREDENTIAL_THEFT.0
-            | Behaviours::REVERSE_SHELL.0
-            | Behaviours::COMMAND_AND_CONTROL.0
             | Behaviours::INDUSTRIAL_WRITE.0
             | Behaviours::ARP_SPOOFING.0
             | Behaviours::ROGUE_DHCP.0
@@ -386,7 +389,9 @@ pub(crate) fn priority_of(behaviours: Behaviours) -> Priority {
             | Behaviours::CROSS_SITE_SCRIPTING.0
             | Behaviours::PATH_TRAVERSAL.0,
     );
-    if behaviours.intersects(PRESSING) {
+    if behaviours.intersects(BREACH) {
+        Priority::Critical
+    } else if behaviours.intersects(PRESSING) {
         Priority::High
     } else if behaviours.intersects(NOTED) {
         Priority::Medium
