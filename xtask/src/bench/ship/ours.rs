@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::stand::{Stand, program};
 use super::watch::{self, Seen, Watch};
-use crate::fixtures;
 use crate::sh::{self, Outcome, command};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A login whose name has shell code in it: one flow, which is told to be critical.
-const CAPTURE: &str = "made__critical.pcap";
+/// What the line of a critical event has.
 const MARK: &str = "\"prio\":\"critical\"";
 
 /// A daemon on a data folder; killed when dropped.
@@ -96,7 +94,7 @@ impl Ours {
         let url = format!("ssh://root@{}:{}", address.ip(), address.port());
         let print = stand.sshd.fingerprint().map_err(|e| e.to_string())?;
         // The first time it can't get in: the line that lets it is what it prints.
-        let add = ["replica", "add", "far", &url, "--host-key", &print];
+        let add = ["replica", "add", "far", &url, "--host-key", &print, "--no-wait"];
         let told = sh::capture(&mut primary.command(&add))?;
         let line = told.stdout.lines().find(|l| l.starts_with("restrict,command="));
         let line = line.ok_or_else(|| format!("no key line: {}{}", told.stdout, told.stderr))?;
@@ -106,7 +104,8 @@ impl Ours {
         primary.run(&["replica", "sync", "far"])?;
         let received = watch::received(&replica.data)?;
         let watch = Watch::new(&primary.data, &received);
-        let capture = fixtures::folder().join(CAPTURE);
+        let capture = stand.primary.path().join("critical.pcap");
+        sh::write(&capture, lookup())?;
         Ok(Ours { primary, replica, watch, capture })
     }
 
@@ -161,4 +160,33 @@ impl Ours {
         let path = self.primary.run(&["block", "path"])?;
         Ok(PathBuf::from(path.trim()))
     }
+}
+
+/// A capture of one packet: a lookup of a domain that is published for testing detectors, which is
+/// told as a breach.
+fn lookup() -> Vec<u8> {
+    let mut dns = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in ["testmyids", "com"] {
+        dns.push(label.len() as u8);
+        dns.extend(label.as_bytes());
+    }
+    dns.extend([0, 0, 1, 0, 1]);
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+    let (udp, ip) = (dns.len() as u16 + 8, dns.len() as u16 + 28);
+    frame.extend([0x45, 0]);
+    frame.extend(ip.to_be_bytes());
+    frame.extend([0, 1, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 7, 192, 0, 2, 53]);
+    frame.extend(50_000_u16.to_be_bytes());
+    frame.extend(53_u16.to_be_bytes());
+    frame.extend(udp.to_be_bytes());
+    frame.extend([0, 0]);
+    frame.extend(dns);
+    let mut capture = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    capture.extend([0, 0, 4, 0, 1, 0, 0, 0]);
+    capture.extend(1_767_603_600_u32.to_le_bytes());
+    capture.extend(0_u32.to_le_bytes());
+    capture.extend((frame.len() as u32).to_le_bytes());
+    capture.extend((frame.len() as u32).to_le_bytes());
+    capture.extend(frame);
+    capture
 }
