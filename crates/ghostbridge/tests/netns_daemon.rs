@@ -749,6 +749,8 @@ fn netns_a_scan_and_a_flood_are_one_incident_each_and_ordinary_traffic_is_none()
     assert!(message["text"].as_str().unwrap().contains("from 10.77.0.1 to 10.77.0.2"), "{message}");
 
     live.house.run(&["anomalies", "mute", "add", "host:10.77.0.99"]).ends(0);
+    live.house.run(&["anomalies", "mute", "add", "10.77.0.99"]).ends(2);
+    live.house.run(&["anomalies", "mute", "remove", "host:10.77.0.98"]).ends(1);
     let house = live.stop();
     house.run(&["log", "verify"]).ends(0);
     let lines = logged(&house, "anomaly");

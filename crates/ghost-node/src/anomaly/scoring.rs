@@ -259,12 +259,13 @@ impl Scoring {
         if let Some(incident) = self.scorer.incident(id) {
             note.behaviours = incident.behaviours;
             note.score = incident.score;
-            note.sources = incident.sources().into();
-            note.targets = incident.targets().into();
             note.first = incident.first;
             note.last = incident.last;
             note.flow_ids = incident.witnesses.iter().map(|w| w.flow_id).collect();
             note.flows = together(standing.ended, incident.flows().into());
+            // Estimates, too: a flow has one of each.
+            note.sources = u64::from(incident.sources()).min(note.flows);
+            note.targets = u64::from(incident.targets()).min(note.flows);
         }
         (note.state, note.at) = (state, at);
         if state != IncidentState::Closed {

@@ -15,10 +15,10 @@ use crate::render::{safe_json, safe_text as safe};
 
 /// Has it done, and says how it stands then.
 fn ask(place: &Place, asked: &WishAsked) -> Result<AnomaliesStatus, Failed> {
+    let wish = asked.wish().map_err(Failed::usage)?;
     if let Some(mut client) = daemon(place)? {
         return client.anomalies(asked).map_err(unanswered);
     }
-    let wish = asked.wish().map_err(Failed::usage)?;
     offline(&place.data_with_log()?, wish).map_err(Failed::caused)
 }
 
