@@ -38,6 +38,16 @@ impl Default for Anomalies {
     }
 }
 
+/// An incident's kind, for people.
+#[must_use]
+pub fn kind_in_words(kind: &str) -> String {
+    match kind {
+        "tries" => "many tries in vain".to_owned(),
+        "unlike" => "unusual traffic".to_owned(),
+        behaviour => behaviour.replace('_', " "),
+    }
+}
+
 /// A rule as an operator writes it: `learned`, `cosine:0.7`.
 #[must_use]
 pub fn rule_in_words(rule: Rule) -> String {

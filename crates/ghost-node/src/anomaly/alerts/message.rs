@@ -9,6 +9,8 @@ use ghost_event::line::{IncidentNote, IncidentState};
 use ghost_event::{Behaviours, IncidentName, Priority, Reasons, Timestamp};
 use serde_json::{Value, json};
 
+use crate::anomaly::kind_in_words;
+
 /// An incident, as it is told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
@@ -79,7 +81,7 @@ impl Alert {
         let why = if self.why.is_empty() { String::new() } else { format!(": {}", self.why) };
         format!(
             "{}{ends}, score {:.2}{}{}{}{why} (incident {}, {})",
-            self.kind.replace('_', " "),
+            kind_in_words(self.kind),
             self.score,
             many(self.flows, "flow"),
             many(self.sources, "source"),
@@ -132,7 +134,7 @@ impl Message {
     pub(super) fn title(&self, identity: &str) -> String {
         match self {
             Message::One(alert) => {
-                format!("{}: {} on the network", identity, alert.kind.replace('_', " "))
+                format!("{}: {} on the network", identity, kind_in_words(alert.kind))
             }
             Message::Digest { alerts, more, .. } => {
                 format!("{identity}: {} more incidents", alerts.len() as u64 + more)
@@ -217,6 +219,7 @@ pub(super) mod tests {
             "port scan from 10.0.0.7 to 10.0.0.200, score 0.95: looks like port scan (incident \
              7.3, open)"
         );
+        assert!(alert(3, "tries", 7).text().starts_with("many tries in vain from 10.0.0.7"));
         let many = Alert { flows: 400, targets: 20, why: String::new(), ..alert(3, "sweep", 7) };
         assert!(many.text().contains(", 400 flows, 20 targets (incident 7.3"), "{}", many.text());
     }

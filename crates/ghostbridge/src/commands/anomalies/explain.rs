@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use ghost_node::anomaly::kind_in_words;
 use ghost_node::anomaly::list::{self, Explained};
 use serde_json::{Value, json};
 
@@ -59,7 +60,7 @@ fn table(e: &Explained) -> Result<(), Failed> {
     let mut text = format!(
         "incident {}: {}, score {:.2}, {}\n{} to {}; {}, {}, {}\n",
         safe(&i.id),
-        safe(&i.kind.replace('_', " ")),
+        safe(&kind_in_words(&i.kind)),
         i.score,
         i.state.name(),
         i.first.map(moment).unwrap_or_default(),

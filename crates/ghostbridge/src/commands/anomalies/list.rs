@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
 
+use ghost_node::anomaly::kind_in_words;
 use ghost_node::anomaly::list::{self, Incident, Span};
 use ghost_node::anomaly::rescored;
 
@@ -128,7 +129,7 @@ fn table(all: &[Incident]) -> Result<(), Failed> {
             incident.first.map(moment).unwrap_or_default(),
             incident.state.name(),
             incident.score,
-            safe(&incident.kind.replace('_', " ")),
+            safe(&kind_in_words(&incident.kind)),
             counted(incident.flows, "flow"),
             ends
         );
