@@ -1,7 +1,7 @@
 //! One question to several logs: this host's own and those that are held here.
 
 use ghost_event::Seq;
-use ghost_index::{Clause, Index, Measure, OracleIndex, Position, Request, Together};
+use ghost_index::{Clause, Index, Measure, Position, Request, Together};
 use ghost_log::LogError;
 use ghost_query::{Answer, Sources};
 
@@ -24,13 +24,12 @@ pub(crate) struct Own<'a> {
 pub(crate) struct Joint<'a> {
     own: Option<Own<'a>>,
     held: &'a [HeldNow<'a>],
-    nothing: OracleIndex,
 }
 
 impl<'a> Joint<'a> {
     /// `own` where this host's own log is asked as well.
     pub(crate) fn new(own: Option<Own<'a>>, held: &'a [HeldNow<'a>]) -> Joint<'a> {
-        Joint { own, held, nothing: OracleIndex::new() }
+        Joint { own, held }
     }
 
     /// Asks all of them. `number` is the number of a line that is asked about: that of one log, the
@@ -44,14 +43,8 @@ impl<'a> Joint<'a> {
             (Some(own), []) => ask(&Sources { index: own.index, tail: own.tail }),
             _ => {
                 let parts = self.parts(number)?;
-                let Some((first, rest)) = parts.split_first() else {
-                    return ask(&Sources { index: &self.nothing, tail: None });
-                };
-                if let [second] = rest {
-                    return ask(&Sources { index: first, tail: Some(second) });
-                }
-                let tail = Together::new(rest.iter().map(|part| part as &dyn Index).collect());
-                ask(&Sources { index: first, tail: Some(&tail) })
+                let all = Together::new(parts.iter().map(|part| part as &dyn Index).collect());
+                ask(&Sources { index: &all, tail: None })
             }
         }
     }
@@ -132,7 +125,7 @@ pub(crate) fn number_of(to: &str) -> Option<Seq> {
 }
 
 /// Whose hit this is, of the logs that were chosen; `None` where only one could be meant.
-pub(crate) fn from<'c>(chosen: &'c Chosen, at: Position) -> Option<&'c str> {
+pub(crate) fn from(chosen: &Chosen, at: Position) -> Option<&str> {
     if !chosen.several {
         return None;
     }
