@@ -29,7 +29,7 @@ pub(crate) struct Reply<'m> {
 
 enum Hits<'m> {
     Files { store: &'m Store, found: Box<Found>, at: usize },
-    Daemon(Answering<'m>),
+    Daemon(Box<Answering<'m>>),
 }
 
 /// Why there is no answer.
@@ -106,7 +106,7 @@ impl Memory {
                     }
                     _ => NoAnswer::Memory(unanswered(error)),
                 })?;
-                Ok(Reply { head: answering.head.clone(), hits: Hits::Daemon(answering) })
+                Ok(Reply { head: answering.head.clone(), hits: Hits::Daemon(Box::new(answering)) })
             }
         }
     }
