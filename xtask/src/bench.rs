@@ -24,7 +24,7 @@ pub(crate) use tap::generate;
 
 /// Every benchmark.
 pub(crate) const NAMES: &[&str] =
-    &["headers", "embed", "log", "query", "import", "tap", "live", "ship"];
+    &["headers", "embed", "meaning", "log", "query", "import", "tap", "live", "ship"];
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +121,7 @@ fn program_rows(name: &str) -> Outcome<Vec<Row>> {
     let package = match name {
         "headers" => "ghost-wire",
         "embed" => "ghost-embed",
+        "meaning" => "ghost-flow",
         "log" => "ghost-log",
         _ => "ghost-index",
     };
