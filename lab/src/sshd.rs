@@ -5,7 +5,7 @@
 //! unprivileged user ([`Sshd::USER`]) beside root, and programs under test stand in one folder that
 //! everybody may enter. Its whole process namespace ends with the value.
 
-use crate::{LabError, Namespace, Process, command, leftovers, needs};
+use crate::{LabError, Namespace, Process, command, leftovers, needs, until};
 use std::ffi::OsString;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -210,7 +210,11 @@ impl Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         self.process.stop(Duration::from_secs(2));
-        let _ = fs::remove_dir_all(&self.folder);
+        // A session that still ends may write into it.
+        let _ = until("the folder to be gone", Duration::from_secs(2), || {
+            let _ = fs::remove_dir_all(&self.folder);
+            !self.folder.exists()
+        });
     }
 }
 
@@ -361,6 +365,7 @@ mod tests {
         assert!(!fs::read_to_string("/etc/passwd").unwrap().contains(Sshd::USER));
         let (address, folder) = (sshd.address(), sshd.folder.clone());
         drop(sshd);
-        assert!(std::net::TcpStream::connect(address).is_err() && !folder.exists());
+        let gone = || std::net::TcpStream::connect(address).is_err() && !folder.exists();
+        until("the server to be gone", Duration::from_secs(20), gone).unwrap();
     }
 }

@@ -226,10 +226,12 @@ fn netns_an_ovs_bridge_is_followed_through_ports_deletion_and_restart() {
     soon("ovs0> int0> p0< p1<");
     does(&["del-port", "int0", "--", "del-port", "p1"]);
     soon("ovs0> p0<");
-    // What a tap does not care for is not told.
+    // What says nothing of a bridge is not told.
     silence(&watcher);
-    ovs.vsctl(&["set", "port", "p0", "tag=7"]).unwrap();
+    ovs.vsctl(&["set", "Open_vSwitch", ".", "external_ids:rack=7"]).unwrap();
     assert_eq!(watcher.next(Duration::from_millis(100)), None);
+    // How a port is set is told, though it changes no tap.
+    does(&["set", "port", "p0", "tag=7"]);
     does(&["set", "Open_vSwitch", ".", "other_config:hw-offload=true"]);
     let (_, told) = planned(&host, &sources, &wish);
     assert!(told.warnings.iter().any(|said| said.contains("hw-offload=true")), "{told:?}");

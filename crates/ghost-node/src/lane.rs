@@ -55,7 +55,7 @@ pub(crate) enum Batch {
 pub(crate) struct Batched {
     pub(crate) features: Vec<Features>,
     /// Each with the number of records that stand before it here.
-    pub(crate) incidents: Vec<(usize, Box<IncidentNote<'static>>)>,
+    pub(crate) incidents: Vec<(usize, IncidentNote<'static>)>,
 }
 
 /// The receiving side has gone: the import is being abandoned.
@@ -174,7 +174,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 pub(crate) trait Out {
     fn ended(&mut self, flow: Features);
     /// Comes after the records that it speaks of, as far as they ended.
-    fn incident(&mut self, note: Box<IncidentNote<'static>>);
+    fn incident(&mut self, note: IncidentNote<'static>);
     fn packet(&mut self, _flow: &Features, _seen: &Seen<'_>) {}
 }
 
@@ -294,7 +294,7 @@ impl Out for Collector<'_> {
         self.batch.features.push(flow);
     }
 
-    fn incident(&mut self, note: Box<IncidentNote<'static>>) {
+    fn incident(&mut self, note: IncidentNote<'static>) {
         self.batch.incidents.push((self.batch.features.len(), note));
     }
 }

@@ -12,8 +12,8 @@ mod blocks;
 mod compare;
 mod held;
 mod log;
-mod manner;
 mod logs;
+mod manner;
 mod patterns;
 mod replica;
 mod similar;
@@ -22,12 +22,12 @@ pub(crate) use anomalies::{Anomalies, AnomaliesCommand, Learn, MuteCommand};
 pub(crate) use blocks::{BlockCommand, ElementCommand, Init, ListFormat};
 pub(crate) use compare::Compare;
 pub(crate) use held::HeldCommand;
-pub(crate) use logs::Whom;
-pub(crate) use patterns::{How, Patterns, PatternsCommand};
-pub(crate) use similar::Similar;
-pub(crate) use replica::{ReplicaAdd, ReplicaCommand};
-pub(crate) use manner::Manner;
 pub(crate) use log::{CheckProof, Consistency, KeyCommand, LogCommand, Prove, Verify};
+pub(crate) use logs::Whom;
+pub(crate) use manner::Manner;
+pub(crate) use patterns::{How, Patterns, PatternsCommand};
+pub(crate) use replica::{ReplicaAdd, ReplicaCommand};
+pub(crate) use similar::Similar;
 
 /// The network bridge that remembers: enable it, ask in plain words.
 #[derive(Debug, Parser)]

@@ -2,8 +2,8 @@
 
 mod support;
 
-use ghost_lab::{Namespace, link_pair, linux_bridge, skipped};
-use serde_json::Value;
+use ghost_lab::{Namespace, OVS_TOOLS, Ovs, link_pair, linux_bridge, skipped};
+use serde_json::{Value, json};
 use support::House;
 use support::live::{Live, PATIENCE};
 
@@ -68,4 +68,74 @@ fn netns_a_bridge_that_goes_down_is_an_event_of_its_own_and_a_block_follows() {
     let bridge = all.iter().find(|one| one["element"] == "bridge:br0").expect("it is listed");
     assert_eq!(bridge["height"], 3, "{bridge}");
     assert!(house.run(&["element", "list"]).ends(0).out.contains("bridge:br0"));
+}
+
+/// The last change of an element that has this field: its action, and the field before and after.
+fn last(house: &House, id: &str, field: &str) -> Option<(String, Value, Value)> {
+    let lines = house.run(&["element", "history", id, "-o", "jsonl"]).jsonl();
+    let changes = lines.iter().map(|line| &line["ghost"]["change"]);
+    let change = changes.rev().find(|change| {
+        change["changed"].as_array().is_some_and(|all| all.iter().any(|name| name == field))
+    })?;
+    let side = |side: &str| change[side].get(field).cloned().unwrap_or_default();
+    Some((change["action"].as_str()?.to_owned(), side("before"), side("after")))
+}
+
+#[test]
+fn netns_what_is_set_in_open_vswitch_is_told_with_before_and_after_and_once() {
+    if skipped(OVS_TOOLS) {
+        return;
+    }
+    let switch = Namespace::new("switch").unwrap();
+    let host = Namespace::new("host").unwrap();
+    link_pair(&host, "eth0", &switch, "p1").unwrap();
+    let ovs = Ovs::start(&switch).unwrap();
+    ovs.bridge("br0", &["p1"]).unwrap();
+    ovs.vsctl(&["set", "port", "p1", "tag=10"]).unwrap();
+    let mut live = Live::start(&switch, Some(&ovs), &[]);
+    live.taps("br0 p1");
+    becomes(&live.house, "port:br0/p1", &["appeared"]);
+    for (id, field, set, before, after, action) in [
+        ("port:br0/p1", "tag", "port p1 tag=20", json!(10), json!(20), "changed"),
+        ("port:br0/p1", "trunks", "port p1 trunks=30,4", json!(null), json!("4,30"), "changed"),
+        (
+            "interface:p1",
+            "ingress_policing_rate",
+            "interface p1 ingress_policing_rate=5000",
+            json!(0),
+            json!(5000),
+            "changed",
+        ),
+        (
+            "bridge:br0",
+            "fail_mode",
+            "bridge br0 fail_mode=secure",
+            json!(null),
+            json!("secure"),
+            "changed",
+        ),
+    ] {
+        let words: Vec<&str> = std::iter::once("set").chain(set.split(' ')).collect();
+        ovs.vsctl(&words).unwrap();
+        let mut told = None;
+        let done = ghost_lab::until(&format!("{id} {field}"), PATIENCE, || {
+            told = last(&live.house, id, field).filter(|(_, _, is)| *is == after);
+            told.is_some()
+        });
+        assert!(done.is_ok(), "{done:?}");
+        assert_eq!(told, Some((action.to_owned(), before, after)), "{id} {field}");
+    }
+    // A device that is gone is an error of the interface, and presses.
+    ovs.vsctl(&["add-port", "br0", "nowhere"]).unwrap_or_default();
+    let failed = ghost_lab::until("an error that is told", PATIENCE, || {
+        last(&live.house, "interface:nowhere", "error").is_some()
+    });
+    assert!(failed.is_ok(), "{failed:?}");
+    let house = live.stop();
+    let tags = house.run(&["element", "history", "port:br0/p1", "-o", "jsonl"]).jsonl();
+    let tagged = |line: &&Value| line["ghost"]["change"]["after"]["tag"] == 20;
+    assert_eq!(tags.iter().filter(tagged).count(), 1, "{tags:#?}");
+    let found = house.run(&["query", "which port changed its VLAN tag", "-o", "jsonl"]).ends(0);
+    let first: Vec<Value> = found.jsonl().into_iter().take(3).collect();
+    assert!(first.iter().any(|hit| hit["ghost"]["element"]["id"] == "port:br0/p1"), "{first:#?}");
 }

@@ -64,7 +64,7 @@ pub(crate) struct Scoring {
     /// Of open flows that were seen high, by flow id.
     open: HashMap<u64, Score>,
     incidents: BTreeMap<u64, Going>,
-    due: Vec<Box<IncidentNote<'static>>>,
+    due: Vec<IncidentNote<'static>>,
     /// When the statements made so far would be used up, at one in [`INCIDENT_NOTES_NS`].
     paced: i64,
     closing: i64,
@@ -280,7 +280,7 @@ impl Scoring {
             self.paced = from.saturating_add(INCIDENT_NOTES_NS);
         }
         (standing.told, standing.kind) = (note.flows, note.kind());
-        self.due.push(Box::new(note.clone()));
+        self.due.push(note.clone());
     }
 
     fn close(&mut self, id: IncidentId, at: Timestamp) {
@@ -317,7 +317,7 @@ impl Scoring {
     }
 
     /// The statements that became due, in their order.
-    pub(crate) fn take(&mut self) -> Vec<Box<IncidentNote<'static>>> {
+    pub(crate) fn take(&mut self) -> Vec<IncidentNote<'static>> {
         std::mem::take(&mut self.due)
     }
 

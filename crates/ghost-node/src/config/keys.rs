@@ -444,7 +444,9 @@ const KEYS: &[Key] = &[
         reload: Reload::Restart,
         get: |c| Value::Number(c.alerts.min_score.into()),
         set: |c, v| match number(v)? {
-            n @ 0..=100 => u8::try_from(n).map(|n| c.alerts.min_score = n).map_err(|e| e.to_string()),
+            n @ 0..=100 => {
+                u8::try_from(n).map(|n| c.alerts.min_score = n).map_err(|e| e.to_string())
+            }
             _ => Err("at most 100".to_owned()),
         },
     },

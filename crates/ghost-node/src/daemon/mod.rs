@@ -23,9 +23,9 @@ mod ports;
 mod queues;
 mod receiving;
 mod refine;
-mod scorer;
 #[cfg(test)]
 pub(crate) mod sample;
+mod scorer;
 mod sealing;
 mod session;
 mod shared;
@@ -62,11 +62,11 @@ pub(crate) use indexer::{Held, Searched};
 pub(crate) use machine::host_name;
 pub(crate) use open_flows::OPEN_SEQ;
 pub use receiving::{Receiving, hand_over, socket_beside};
+pub use scorer::WishError;
 pub use shipping::{
     Address, Carrier, Connection, HostKey, NotAnAddress, REPLICAS_MAX, ReplicaAsk, ReplicaConfig,
     ReplicaError, ReplicaStatus, cosigned_by, replicas_known, ssh_folder,
 };
-pub use scorer::WishError;
 pub use status::{
     BlocksStatus, Flows, IndexStatus, LogStatus, Loss, ModelStatus, PortStatus, QueueStatus,
     Status, Traffic,

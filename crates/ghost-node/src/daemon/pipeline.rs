@@ -477,7 +477,7 @@ impl Collector {
 
 impl Collector {
     /// Statements of a dropped batch go with the next, as many as there is room for.
-    fn keep(&mut self, mut incidents: Vec<Box<IncidentNote<'static>>>) {
+    fn keep(&mut self, mut incidents: Vec<IncidentNote<'static>>) {
         let room = LIVE_INCIDENTS_MAX.saturating_sub(self.batch.incidents.len());
         let over = incidents.len().saturating_sub(room);
         incidents.truncate(room);
@@ -499,7 +499,7 @@ impl Out for Collector {
         }
     }
 
-    fn incident(&mut self, note: Box<IncidentNote<'static>>) {
+    fn incident(&mut self, note: IncidentNote<'static>) {
         let pressing = note.priority() >= Priority::High;
         self.begun = true;
         self.batch.incidents.push(note);

@@ -16,7 +16,7 @@ impl Out for All {
         self.0.push(flow);
     }
 
-    fn incident(&mut self, _: Box<IncidentNote<'static>>) {}
+    fn incident(&mut self, _: IncidentNote<'static>) {}
 }
 
 /// A flow of one SYN from each of `ends` (an address and the port it asks for) to 10.0.0.2.

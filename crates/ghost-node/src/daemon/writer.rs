@@ -40,7 +40,7 @@ pub(crate) struct LiveBatch {
     pub(crate) packets: Vec<(PacketEvent, ShapeId, Port)>,
     pub(crate) features: Vec<Features>,
     /// Told after the flows.
-    pub(crate) incidents: Vec<Box<IncidentNote<'static>>>,
+    pub(crate) incidents: Vec<IncidentNote<'static>>,
 }
 
 impl LiveBatch {

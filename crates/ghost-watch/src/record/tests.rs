@@ -1,3 +1,5 @@
+//! Every form of line, sentence and time, by what real daemons write.
+
 use super::*;
 
 fn lines(text: &str) -> Vec<Record> {

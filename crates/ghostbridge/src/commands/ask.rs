@@ -10,8 +10,8 @@ use std::path::Path;
 use ghost_node::api::{AnswerHead, CellValue, ColumnHead, Subject, TableHead};
 
 use crate::cli::{Flows, Place, Query};
-use crate::commands::{follow, replicas};
 use crate::commands::memory::{Memory, NoAnswer, Reply, question, shown};
+use crate::commands::{follow, replicas};
 use crate::outcome::{Done, Failed, printed, say};
 use crate::render::{self, Hit, Layout, Output, Renderer, safe_text};
 
@@ -104,8 +104,7 @@ fn batch(
             counted(table, layout, Some(id))?;
             continue;
         }
-        let renderer =
-            renderer.get_or_insert_with(|| begin(replicas::layout(layout, &reply.head)));
+        let renderer = renderer.get_or_insert_with(|| begin(replicas::layout(layout, &reply.head)));
         rows(renderer, &mut reply, Some(id), true)?;
     }
     let renderer = renderer.unwrap_or_else(|| begin(layout));

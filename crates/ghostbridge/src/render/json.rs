@@ -168,7 +168,10 @@ mod tests {
         for end in [tail.as_str(), "\"seq\":7}}"] {
             let text = format!("{{\"ghost\":{{\"v\":1,\"score\":0.9312,\"alert\":true,{end}");
             let value: Value = serde_json::from_str(&printed(&text, Some(hit))).unwrap();
-            assert_eq!((&value["ghost"]["score"], &value["ghost"]["anomaly"]), (&json!(0.5), &json!(0.9312)));
+            assert_eq!(
+                (&value["ghost"]["score"], &value["ghost"]["anomaly"]),
+                (&json!(0.5), &json!(0.9312))
+            );
         }
     }
 

@@ -106,7 +106,9 @@ enum Form {
 impl<W: Write> Renderer<W> {
     pub(crate) fn new(out: W, layout: Layout) -> Renderer<W> {
         let form = match layout.output {
-            Output::Table => Form::Table(table::Table::new(layout.width, layout.hits).of_logs(layout.logs)),
+            Output::Table => {
+                Form::Table(table::Table::new(layout.width, layout.hits).of_logs(layout.logs))
+            }
             Output::Json => Form::Json(json::Array::default()),
             Output::Jsonl => Form::Jsonl,
             Output::Csv => Form::Csv(csv::Csv::new(layout.hits, layout.logs)),

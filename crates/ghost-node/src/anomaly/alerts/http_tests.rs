@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use rustls::pki_types::pem::PemObject;
@@ -42,7 +42,7 @@ fn answer(stream: impl Read + Write, status: u16) -> Option<Request> {
 fn serve(statuses: &'static [u16], tls: bool) -> (u16, Receiver<Request>, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(64);
     let thread = std::thread::spawn(move || {
         for status in statuses {
             let (stream, _) = listener.accept().unwrap();

@@ -14,9 +14,7 @@ pub(crate) fn run(place: &Place, asked: ReplicaCommand) -> Result<Done, Failed> 
     match asked {
         ReplicaCommand::Add(asked) => primary::add(place, &asked),
         ReplicaCommand::List { output } => list::run(place, None, output, false),
-        ReplicaCommand::Status { name, output } => {
-            list::run(place, name.as_deref(), output, true)
-        }
+        ReplicaCommand::Status { name, output } => list::run(place, name.as_deref(), output, true),
         ReplicaCommand::Sync { name } => primary::sync(place, name),
         ReplicaCommand::Pause { name } => primary::pause(place, name),
         ReplicaCommand::Resume { name } => primary::resume(place, name),

@@ -129,7 +129,7 @@ fn wait(client: &mut Client, name: &str) -> Result<Done, Failed> {
             ));
             return Ok(Done::Well);
         }
-        if !status.refused.is_empty() || (status.failures > 0 && over) || over {
+        if !status.refused.is_empty() || over {
             let why = match status.refused_words.is_empty() {
                 false => format!("{}: {}", status.refused, status.refused_words),
                 true => status.last_failure,
