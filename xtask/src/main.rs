@@ -34,7 +34,7 @@ Usage: cargo xtask NAME [options]
   demo                  set up, build, import the shipped captures, ask, verify
   test [--seeds N]      set up, then formatting, clippy, tidy and every test
   tidy                  the map, the promises and the links against the files
-  bench NAME|all        one benchmark beside its peer: headers embed log query import ship
+  bench NAME|all        one benchmark beside its peer: headers embed meaning log query import ship
                         tap [--json] [--file CAPTURE]
   bench soak [--minutes N] [--from SEED]
                         simulated crash histories, as many as fit
