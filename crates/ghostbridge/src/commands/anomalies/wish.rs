@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use ghost_node::Timestamp;
 use ghost_node::anomaly::offline;
 use ghost_node::anomaly::wish::{AnomaliesStatus, WishAsked};
+use ghost_node::api::{ClientError, Code};
 use serde_json::json;
 
 use crate::cli::{Learn, MuteCommand, Place, VerdictFormat};
@@ -17,7 +18,11 @@ use crate::render::{safe_json, safe_text as safe};
 fn ask(place: &Place, asked: &WishAsked) -> Result<AnomaliesStatus, Failed> {
     let wish = asked.wish().map_err(Failed::usage)?;
     if let Some(mut client) = daemon(place)? {
-        return client.anomalies(asked).map_err(unanswered);
+        // The words are right, so what is refused is refused for how things stand.
+        return client.anomalies(asked).map_err(|error| match error {
+            ClientError::Refused(no) if no.code == Code::Usage => Failed::new(no.error),
+            other => unanswered(other),
+        });
     }
     offline(&place.data_with_log()?, wish).map_err(Failed::caused)
 }
