@@ -88,8 +88,9 @@ const SETTINGS_MAX: usize = 64;
 const SETTING_BYTES_MAX: usize = 256;
 
 /// How something is set, by column, or column and key (`other_config:stp-priority`): a whole number,
-/// a truth or a text; of several values one text, in order. What is empty or secret is not there; of
-/// references to other rows there is their number.
+/// a truth or a text; of several values one text, in order. What is empty, off or secret is not there
+/// (the server leaves out what stands at its default); of references to other rows there is their
+/// number.
 pub type Settings = BTreeMap<String, Value>;
 
 /// What stands behind a port of an OVS bridge.
@@ -256,7 +257,7 @@ fn settings(table: &str, row: &Row) -> Settings {
                 }
             }
             Some(Datum::Set(atoms)) if settings.len() < SETTINGS_MAX => {
-                settings.extend(setting(atoms).map(|value| ((*column).to_owned(), value)));
+                settings.extend(setting(column, atoms).map(|value| ((*column).to_owned(), value)));
             }
             _ => {}
         }
@@ -264,9 +265,10 @@ fn settings(table: &str, row: &Row) -> Settings {
     settings
 }
 
-fn setting(atoms: &[Atom]) -> Option<Value> {
+fn setting(column: &str, atoms: &[Atom]) -> Option<Value> {
     match atoms {
-        [] => None,
+        [] | [Atom::Boolean(false)] => None,
+        [Atom::Integer(0)] if column.starts_with("ingress_policing_") => None,
         [Atom::Uuid(_), ..] => Some(atoms.len().into()),
         [Atom::Boolean(truth)] => Some((*truth).into()),
         [Atom::Integer(number)] => match u64::try_from(*number) {
@@ -348,10 +350,7 @@ mod tests {
         let ovs = Ovs::of(&tables);
         let told = |settings: &Settings| Value::Object(settings.clone().into_iter().collect());
         let bridge = &ovs.bridges[0];
-        assert_eq!(
-            told(&bridge.settings),
-            json!({"fail_mode": "secure", "stp_enable": false, "controller": 1})
-        );
+        assert_eq!(told(&bridge.settings), json!({"fail_mode": "secure", "controller": 1}));
         let port = &bridge.ports[0];
         assert_eq!(told(&port.port_settings), json!({"tag": 10, "trunks": "4,20,30"}));
         assert_eq!(

@@ -334,7 +334,7 @@ fn run(
             why,
             parts,
             also: sizes.get(&alike).map_or(0, |size| size.saturating_sub(1)),
-            group_key: if grouped { group::key(&alike) } else { 0 },
+            group_key: if grouped { group::key(hit) } else { 0 },
         }
     };
     Ok(Answer {

@@ -102,7 +102,7 @@ fn netns_what_is_set_in_open_vswitch_is_told_with_before_and_after_and_once() {
             "interface:p1",
             "ingress_policing_rate",
             "interface p1 ingress_policing_rate=5000",
-            json!(0),
+            json!(null),
             json!(5000),
             "changed",
         ),
