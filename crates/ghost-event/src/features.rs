@@ -230,6 +230,48 @@ pub struct Features {
 }
 
 impl Features {
+    /// Of a moment and a port, and nothing else yet.
+    #[must_use]
+    pub fn blank(at: Timestamp, port: Port) -> Features {
+        Features {
+            subject: Subject::Flow,
+            port,
+            first: at,
+            last: at,
+            src_ip: None,
+            dst_ip: None,
+            src_port: 0,
+            dst_port: 0,
+            proto: Proto::Ether(0),
+            icmp: None,
+            src_mac: None,
+            dst_mac: None,
+            vlans: Vlans::default(),
+            to_server: Side::default(),
+            to_client: Side::default(),
+            sizes: Stats::default(),
+            gaps_us: Stats::default(),
+            tcp: None,
+            fragments: 0,
+            end: EndReason::Shutdown,
+            community_id: None,
+            app: "",
+            app_by: AppBy::Nothing,
+            names: Names::default(),
+            tunnels: Vec::new(),
+            malformed: 0,
+            behaviours: Behaviours::NONE,
+            src: Party::default(),
+            dst: Party::default(),
+            brand: "",
+            category: "",
+            src_name: None,
+            dst_name: None,
+            folded: None,
+            score: None,
+        }
+    }
+
     /// Both sides' packets.
     #[must_use]
     pub fn packets(&self) -> u64 {

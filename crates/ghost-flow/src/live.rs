@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, MacAddr, Names, Party, Port, Proto, Side, Stats,
-    Subject, Tcp, TcpState, Timestamp, Vlans,
+    AppBy, EndReason, Features, MacAddr, Proto, Stats, Subject, Tcp, TcpState, Timestamp,
 };
 use ghost_wire::{App, Direction, Dissector, Packet, Transport};
 use hashbrown::HashSet;
@@ -57,7 +56,7 @@ impl Live {
         birth: u64,
     ) -> Box<Live> {
         let ts = at.ts;
-        let mut features = blank(ts, at.port);
+        let mut features = Features::blank(ts, at.port);
         let flip = match p.ip {
             Some(ip) => {
                 features.proto = Proto::Ip(ip.proto);
@@ -251,7 +250,7 @@ impl Live {
             app: old.app,
             app_by: old.app_by,
             tcp: old.tcp.map(|tcp| Tcp { state: tcp.state, ..Tcp::default() }),
-            ..blank(ts, old.port)
+            ..Features::blank(ts, old.port)
         };
         std::mem::swap(&mut self.features, &mut next);
         self.kept = Kept::default();
@@ -265,46 +264,6 @@ impl Live {
 
 /// How many distinct addresses an ARP sender asked for.
 pub(crate) const ARP_TARGETS: &str = "arp.targets";
-
-pub(crate) fn blank(ts: Timestamp, port: Port) -> Features {
-    Features {
-        subject: Subject::Flow,
-        port,
-        first: ts,
-        last: ts,
-        src_ip: None,
-        dst_ip: None,
-        src_port: 0,
-        dst_port: 0,
-        proto: Proto::Ether(0),
-        icmp: None,
-        src_mac: None,
-        dst_mac: None,
-        vlans: Vlans::default(),
-        to_server: Side::default(),
-        to_client: Side::default(),
-        sizes: Stats::default(),
-        gaps_us: Stats::default(),
-        tcp: None,
-        fragments: 0,
-        end: EndReason::Shutdown,
-        community_id: None,
-        app: "",
-        app_by: AppBy::Nothing,
-        names: Names::default(),
-        tunnels: Vec::new(),
-        malformed: 0,
-        behaviours: Behaviours::NONE,
-        src: Party::default(),
-        dst: Party::default(),
-        brand: "",
-        category: "",
-        src_name: None,
-        dst_name: None,
-        folded: None,
-        score: None,
-    }
-}
 
 /// Sets both ends with the opener first, and the Community ID; says whether the packet's receiver
 /// opened the flow.

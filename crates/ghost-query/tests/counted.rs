@@ -1,35 +1,11 @@
 //! Answers that count, group and explain, on a small log: what the figures are, and that what was
 //! understood gives the same answer again.
 
-use ghost_event::{Tier, VECTOR_DIMENSIONS, Vector};
+mod common;
+
+use common::{Words, direction, now, tags};
 use ghost_index::{Index, OracleIndex, Position};
-use ghost_query::{Answer, Ask, Cell, Encode, Meant, Sources, Table, Tags, answer, list};
-use jiff::Zoned;
-
-fn now() -> Zoned {
-    "2026-11-20T10:30:00+00:00[UTC]".parse().unwrap()
-}
-
-fn tags() -> Tags {
-    Tags::new([("production".to_owned(), vec!["10.9.0.0/16".to_owned()])])
-}
-
-struct Words;
-
-fn direction(text: &str) -> Vector {
-    let mut values = [0.01_f32; VECTOR_DIMENSIONS];
-    for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()) {
-        let at = word.bytes().fold(7_usize, |h, b| (h * 31 + usize::from(b)) % VECTOR_DIMENSIONS);
-        values[at] += 1.0;
-    }
-    Vector::quantise(&values, Tier::Full)
-}
-
-impl Encode for Words {
-    fn encode(&mut self, words: &str) -> Meant {
-        Meant { vector: direction(words), by_model: true, trouble: None }
-    }
-}
+use ghost_query::{Answer, Ask, Cell, Sources, Table, answer, list};
 
 #[derive(Default)]
 struct Log {

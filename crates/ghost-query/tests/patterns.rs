@@ -1,35 +1,15 @@
 //! What is like a host, a window and an element; what a minute looks like; what two differ in: on a
 //! small log.
 
-use ghost_event::{ShapeId, Tier, VECTOR_DIMENSIONS, Vector};
+mod common;
+
+use common::{Words, direction, now};
+use ghost_event::ShapeId;
 use ghost_index::{Index, OracleIndex, Position};
 use ghost_query::{
-    Answer, Ask, Cell, Encode, Like, Meant, Part, PatternAsk, QueryError, Sources, Tags, compare,
-    patterns, similar,
+    Answer, Ask, Cell, Like, Part, PatternAsk, QueryError, Sources, Tags, compare, patterns,
+    similar,
 };
-use jiff::Zoned;
-
-fn now() -> Zoned {
-    "2026-11-20T10:30:00+00:00[UTC]".parse().unwrap()
-}
-
-/// Words to one of a few directions: enough to tell shapes apart.
-struct Words;
-
-fn direction(text: &str) -> Vector {
-    let mut values = [0.01_f32; VECTOR_DIMENSIONS];
-    for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()) {
-        let at = word.bytes().fold(7_usize, |h, b| (h * 31 + usize::from(b)) % VECTOR_DIMENSIONS);
-        values[at] += 1.0;
-    }
-    Vector::quantise(&values, Tier::Full)
-}
-
-impl Encode for Words {
-    fn encode(&mut self, words: &str) -> Meant {
-        Meant { vector: direction(words), by_model: true, trouble: None }
-    }
-}
 
 #[derive(Default)]
 struct Log {

@@ -300,7 +300,7 @@ fn ghost(
     text::put_count!(out, "names_dropped", names.dropped);
 }
 
-/// What is neither alerted nor near an incident has a number and, seldom, reasons.
+/// What is neither alerted nor near an incident has a number and, mostly, reasons.
 fn score(out: &mut Vec<u8>, score: &Score, source: &Source<'_>) {
     text::put_key!(out, "score");
     anomaly::four_decimals(out, score.value);

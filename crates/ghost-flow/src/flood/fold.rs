@@ -17,7 +17,6 @@ use super::probation::Embryo;
 use crate::at::FrameAt;
 use crate::config::limits::{FOLD_NS, FOLD_PORTS_MAX, FOLDS_MAX};
 use crate::key::octets;
-use crate::live::blank;
 use crate::segments::Measure;
 use crate::tcp::{RST, SYN};
 
@@ -160,7 +159,7 @@ impl Group {
         let measure = Measure::of(at, p);
         let packets = u64::from(measure.packets);
         let f = self.features.get_or_insert_with(|| {
-            let mut f = blank(at.ts, at.port);
+            let mut f = Features::blank(at.ts, at.port);
             f.proto = p.ip.map_or(f.proto, |ip| Proto::Ip(ip.proto));
             (f.src_ip, f.src_port) = (Some(client.0), client.1);
             (f.dst_ip, f.dst_port) = (Some(server.0), server.1);

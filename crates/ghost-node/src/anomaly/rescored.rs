@@ -8,10 +8,7 @@ use std::collections::BTreeMap;
 
 use ghost_detect::anomaly::{Rule, Scorer, Settings, Shapes};
 use ghost_event::line::{LineKind, View};
-use ghost_event::{
-    AppBy, Behaviours, EndReason, Features, Names, Party, Port, Proto, Seq, ShapeId, Side, Stats,
-    Subject, Vector, Vlans,
-};
+use ghost_event::{Behaviours, EndReason, Features, Port, Proto, Seq, ShapeId, Vector};
 use ghost_log::{LogError, LogReader};
 use hashbrown::HashMap;
 use serde_json::{Value, json};
@@ -97,43 +94,18 @@ pub fn by_cosine(
 /// As much of a flow as the rule, the mutes and the grouping ask for.
 fn features(view: &View<'_>) -> Features {
     let end = view.timestamp.unwrap_or_default();
-    Features {
-        subject: Subject::Flow,
-        port: Port::default(),
-        first: view.flow.start.unwrap_or(end),
-        last: view.flow.end.unwrap_or(end),
-        src_ip: view.src_ip,
-        dst_ip: view.dest_ip,
-        src_port: view.src_port.unwrap_or(0),
-        dst_port: view.dest_port.unwrap_or(0),
-        proto: Proto::Ip(0),
-        icmp: None,
-        src_mac: view.ether.src_mac,
-        dst_mac: view.ether.dest_mac,
-        vlans: Vlans::default(),
-        to_server: Side { packets: view.flow.pkts_toserver, ..Side::default() },
-        to_client: Side { packets: view.flow.pkts_toclient, ..Side::default() },
-        sizes: Stats::default(),
-        gaps_us: Stats::default(),
-        tcp: None,
-        fragments: 0,
-        end: EndReason::Closed,
-        community_id: None,
-        app: "",
-        app_by: AppBy::Nothing,
-        names: Names::default(),
-        tunnels: Vec::new(),
-        malformed: 0,
-        behaviours: Behaviours(view.ghost.behaviours.0),
-        src: Party::default(),
-        dst: Party::default(),
-        brand: "",
-        category: "",
-        src_name: None,
-        dst_name: None,
-        folded: None,
-        score: None,
-    }
+    let mut flow = Features::blank(view.flow.start.unwrap_or(end), Port::default());
+    flow.last = view.flow.end.unwrap_or(end);
+    (flow.src_ip, flow.dst_ip) = (view.src_ip, view.dest_ip);
+    flow.src_port = view.src_port.unwrap_or(0);
+    flow.dst_port = view.dest_port.unwrap_or(0);
+    flow.proto = Proto::Ip(0);
+    (flow.src_mac, flow.dst_mac) = (view.ether.src_mac, view.ether.dest_mac);
+    flow.to_server.packets = view.flow.pkts_toserver;
+    flow.to_client.packets = view.flow.pkts_toclient;
+    flow.end = EndReason::Closed;
+    flow.behaviours = Behaviours(view.ghost.behaviours.0);
+    flow
 }
 
 /// The threshold of a rule that what is logged can be scored by.

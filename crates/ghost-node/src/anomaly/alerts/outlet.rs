@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use ghost_world::Clock;
+use ghost_world::{Clock, Random};
 use serde::{Deserialize, Serialize};
 
 use super::http::Target;
@@ -128,8 +128,14 @@ pub(super) fn start(
     let (told, identity) = (Arc::clone(&outlet), identity.to_owned());
     let thread =
         std::thread::Builder::new().name(format!("alert-{}", way.name())).spawn(move || {
-            let mut trying =
-                Trying { way, told: &told, identity, clock, chance: seed, ended: None };
+            let mut trying = Trying {
+                way,
+                told: &told,
+                identity,
+                clock,
+                random: Random::new(seed),
+                ended: None,
+            };
             trying.serve(&messages);
         })?;
     Ok((outlet, send, thread))
@@ -140,7 +146,7 @@ struct Trying<'a> {
     told: &'a Outlet,
     identity: String,
     clock: Arc<dyn Clock>,
-    chance: u64,
+    random: Random,
     /// When it was first seen that the daemon stops: from then on there is little time.
     ended: Option<u64>,
 }
@@ -186,8 +192,7 @@ impl Trying<'_> {
 
     /// Waits until the next try; false where there is no time left for one.
     fn pause(&mut self, tried: u32) -> bool {
-        self.chance = mix(self.chance);
-        let mut left = pause(tried, self.chance);
+        let mut left = pause(tried, self.random.number());
         while !left.is_zero() {
             if self.told.ending.load(Ordering::Relaxed) {
                 let now = self.clock.monotonic_ns();
@@ -213,14 +218,6 @@ fn pause(tried: u32, chance: u64) -> Duration {
     whole.saturating_sub(whole / 1000 * thousandths)
 }
 
-/// splitmix64.
-fn mix(x: u64) -> u64 {
-    let mut x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ x >> 31
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,11 +225,10 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_most_and_are_shortened_by_chance_up_to_a_half() {
         let (first, most) = ALERTS_PAUSE;
-        let mut chance = 1;
+        let mut random = Random::new(1);
         for tried in 1..=40 {
-            chance = mix(chance);
             let whole = first.saturating_mul(1 << (tried - 1).min(16)).min(most);
-            let pause = pause(tried, chance);
+            let pause = pause(tried, random.number());
             assert!(pause <= whole && pause >= whole / 2, "{tried}: {pause:?} of {whole:?}");
         }
         assert_ne!(pause(5, 1), pause(5, 400));
